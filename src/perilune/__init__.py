@@ -1,0 +1,1 @@
+"""Perilune flies a robotic lunar landing before anyone flies it for real."""

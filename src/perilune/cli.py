@@ -1,0 +1,183 @@
+"""The command line: thin over `perilune.load`, `perilune.fly` and the report. What is slow to import (jax, matplotlib) waits for the flight."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from perilune.scenario.errors import ScenarioError, nearest
+from perilune.scenario.load import catalogue, load
+from perilune.scenario.schema import MissionFile, json_schema
+
+app = typer.Typer(
+    help="Fly a robotic lunar landing, with real flight software in the loop, before anyone flies it for real.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Exit(IntEnum):
+    FLOWN = 0
+    OUR_FAULT = 1
+    BAD_INPUT = 2
+
+
+@app.command()
+def missions() -> None:
+    """What is in the catalogue, and how each flight ended."""
+    table = Table.grid(padding=(0, 2, 1, 0))
+    for mission in catalogue():
+        table.add_row(f"[bold]{mission.name}[/]", _story(mission))
+    _console(to_stderr=False).print(table)
+
+
+def _story(mission: MissionFile) -> str:
+    site, observed = mission.site, mission.observed
+    latitude = f"{abs(site.latitude_deg):.2f}° {'S' if site.latitude_deg < 0 else 'N'}"
+    longitude = f"{abs(site.longitude_deg):.2f}° {'W' if site.longitude_deg < 0 else 'E'}"
+    ended = f"{observed.outcome.replace('_', ' ')}: {observed.cause}" if observed else "not flown"
+    when = f"{mission.orbit.landing_utc:%Y-%m-%d}"
+    return (
+        f"{mission.mission.title}, {mission.mission.operator}, {when}, {latitude} {longitude}\n{mission.mission.summary}\n[dim]{ended}[/]"
+    )
+
+
+@app.command()
+def schema() -> None:
+    """JSON Schema of a mission file, for editors."""
+    print(json.dumps(json_schema(), indent=2))
+
+
+@app.command()
+def fly(
+    mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
+    from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit).")] = None,
+    as_flown: Annotated[bool, typer.Option("--as-flown", help="With what went wrong in the real flight.")] = False,
+    mended: Annotated[bool, typer.Option("--mended", help="As flown, with the design mended.")] = False,
+    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME[:size][@trigger]", help="Break something; repeat it.")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+) -> None:
+    """Does it land?"""
+    with _bad_input_told():
+        flown_file = _load(mission, from_phase, _variant(as_flown, mended))
+        folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
+        try:
+            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ())}, as_json)
+        except BaseException:
+            _remove_if_empty(folder)
+            raise
+    if as_json:
+        print(json.dumps(result, allow_nan=False))
+    else:
+        _tell(result)
+
+
+def _variant(as_flown: bool, mended: bool) -> str:
+    return "as-flown" if as_flown else "mended" if mended else "nominal"
+
+
+def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFile:
+    mission = load(name_or_path)
+    if variant != "nominal":
+        raise ScenarioError(f"--{variant} is not in this version: {mission.name} flies in its nominal form only")
+    if from_phase is not None and from_phase not in mission.entries:
+        raise ScenarioError(f"--from {from_phase}: {mission.name} has no such start; {nearest(from_phase, mission.entries)}")
+    return mission
+
+
+def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any], as_json: bool) -> dict[str, Any]:
+    """Fly, write the folder, and return what `--json` prints."""
+    _keep_compiled_programs()
+    import perilune
+    from perilune.report.folder import write_flight
+    from perilune.report.live import Watch
+
+    console = _console(to_stderr=as_json)
+    with Watch(console) as watch:
+        flight = perilune.fly(mission, progress=watch, **choices)  # type: ignore[attr-defined]
+    files = write_flight(flight, mission, folder)
+    return {**_plain(flight.outcome), "files": files}
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON: arrays and numpy numbers become Python's, and what is not finite becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, float) and not (-float("inf") < value < float("inf")):
+        return None
+    return value
+
+
+def _tell(result: dict[str, Any]) -> None:
+    from perilune.report.verdict import summary
+
+    console = _console(to_stderr=False)
+    console.print(summary(result))
+
+
+def _new_folder(wanted: Path | None, stem: str) -> Path:
+    """A folder made just now: the one wanted, or the next free number under `flights/`."""
+    if wanted is None:
+        return next(made for made in (_made(Path("flights") / f"{stem}-{n:03d}") for n in range(1, 100_000)) if made)
+    if (made := _made(wanted)) is None:
+        raise ScenarioError(f"--out {wanted} exists already; name a folder that does not (nothing is ever overwritten)")
+    return made
+
+
+def _made(folder: Path) -> Path | None:
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise ScenarioError(f"cannot make the folder '{folder}': {error.strerror}") from None
+    return folder
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _console(to_stderr: bool) -> Console:
+    return Console(stderr=to_stderr, highlight=False)
+
+
+def _keep_compiled_programs() -> None:
+    """Compiled programs are kept between flights, unless the user has a place of their own for them."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "perilune" / "jax"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+
+@contextmanager
+def _bad_input_told() -> Iterator[None]:
+    try:
+        yield
+    except ScenarioError as error:
+        _refuse(error)
+
+
+def _refuse(error: Exception) -> NoReturn:
+    for line in str(error).splitlines():
+        print(f"perilune: {line}", file=sys.stderr)
+    raise typer.Exit(Exit.BAD_INPUT)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The equations of motion and propagation, once, as pure functions."""

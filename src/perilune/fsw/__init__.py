@@ -1,0 +1,1 @@
+"""Flight software: what runs on board. It knows its sensors and its beliefs, never the world."""

@@ -1,0 +1,255 @@
+"""The flight software: measurements in, commands out, once a cycle. It sees nothing else.
+
+It runs on its own clock; `tick` is the scheduler's interrupt, and decides only which of the slower tasks are due.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from perilune.fsw.belief import GroundBelief, VehicleBelief
+from perilune.fsw.control.allocation import AllocationState, Allocator, Demand
+from perilune.fsw.control.attitude import AttitudeControl, AttitudeControlState, AttitudeEstimate, AttitudeRequest, InertiaBelief, pointing
+from perilune.fsw.fdir import Monitor, Monitors, MonitorState, MonitorView
+from perilune.fsw.guidance.guidance import Guidance, GuidanceState, GuidanceView
+from perilune.fsw.guidance.request import LocalState, ThrustRequest
+from perilune.fsw.modes import ModeLogic, ModeState, ModeView
+from perilune.fsw.navigation.filter import NavigationFilter
+from perilune.fsw.navigation.state import FilterState
+from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerView
+from perilune.math.rotation import Rotation, identity
+from perilune.math.vector import Vec3
+from perilune.types import Index, Scalar
+from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.measurements import Measurements
+from perilune.wire.telemetry import Mode, NavTelemetry, Telemetry
+from perilune.wire.uplink import Uplink
+
+# Before anything is known: 1,000 km and 1,000 m/s, one sigma, squared; and a radian.
+UNKNOWN_RV = 1e12
+UNKNOWN_ATTITUDE_RAD = 1.0
+
+# Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
+GUIDANCE_EVERY = 10
+FILTER_EVERY = 5
+
+
+class FswState(eqx.Module):
+    filter: FilterState
+    modes: ModeState
+    guidance: GuidanceState
+    attitude: AttitudeControlState
+    allocation: AllocationState
+    sequencer: SequencerState
+    monitors: MonitorState
+    commands: Commands  # of the last cycle
+    mass_kg: Scalar
+
+
+class _View(eqx.Module):
+    """The navigated situation of one cycle."""
+
+    q_lfme_lci: Rotation
+    local: LocalState
+    guidance: GuidanceView
+    omega_body_rad_s: Vec3
+    counted_m_s: Scalar
+
+
+class FlightSoftware(eqx.Module):
+    navigation: NavigationFilter
+    guidance: Guidance
+    attitude: AttitudeControl
+    allocation: Allocator
+    modes: ModeLogic
+    sequencer: Sequencer
+    monitors: Monitors
+    vehicle: VehicleBelief
+    inertia: InertiaBelief
+    ground: GroundBelief
+    gate_downrange_m: Scalar  # where braking ends, before the site
+    up_body: Vec3  # the axis that the engines push along
+
+    def init(self, clock_s: Scalar) -> FswState:
+        """Asleep: nothing known but the belief; the state vector that comes with the first wake-up replaces the site as the place."""
+        rest = Vec3(*(jnp.zeros(()) for _ in range(3)))
+        asleep = self.navigation.init(
+            self.ground.site.r_origin_lfme_m, rest, identity("lci", "body"), UNKNOWN_RV * jnp.eye(6), UNKNOWN_ATTITUDE_RAD, clock_s
+        )
+        commands = Commands(
+            throttle=jnp.zeros_like(self.vehicle.engine_thrust_n),
+            thruster_on_s=jnp.zeros_like(self.vehicle.thruster_flow_kg_s),
+            devices_on=DevicesOn(jnp.asarray(False), jnp.asarray(False), jnp.asarray(False)),
+        )
+        return FswState(
+            filter=asleep,
+            modes=self.modes.init(clock_s),
+            guidance=self.guidance.init(),
+            attitude=self.attitude.init(),
+            allocation=self.allocation.init(),
+            sequencer=self.sequencer.init(),
+            monitors=self.monitors.init(),
+            commands=commands,
+            mass_kg=jnp.asarray(self.vehicle.mass_start_kg, dtype=float),
+        )
+
+    def wake(self, state: FswState, measurements: Measurements, uplink: Uplink) -> FswState:
+        """After sleep: clock, star tracker and, if the ground sent one, a state vector."""
+        return eqx.tree_at(lambda s: s.filter, state, self.navigation.wake(state.filter, measurements, uplink.state_vector))
+
+    def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
+        """One cycle: navigate, decide, steer."""
+        filtered = self._navigate(state, measurements, tick)
+        view = self._view(state, filtered, measurements)
+        sequencer = self._sequence(state, view, measurements)
+        guidance = self._guide(state, view, tick)
+        monitors = self._monitor(state, view, measurements)
+        modes = self._decide(state, view, (sequencer, guidance, monitors), measurements)
+        request = self.guidance.request(guidance, view.guidance, modes.mode)
+        attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements)
+        state = FswState(
+            filter=filtered,
+            modes=modes,
+            guidance=guidance,
+            attitude=attitude,
+            allocation=allocation,
+            sequencer=sequencer,
+            monitors=monitors,
+            commands=commands,
+            mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
+        )
+        return state, commands, self._report(state, view, request, measurements)
+
+    def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
+        mode = state.modes.mode
+        thrusting = (mode != Mode.COAST) & (mode < Mode.SURFACE)
+        filtered = self.navigation.propagate(state.filter, measurements.imu, measurements.clock_s, thrusting)
+        filtered = jax.lax.cond(tick % GUIDANCE_EVERY == 0, lambda s: self.navigation.refresh_gravity(s), lambda s: s, filtered)
+
+        def updated(now: FilterState) -> FilterState:
+            return self.navigation.update(now, measurements)
+
+        return jax.lax.cond(tick % FILTER_EVERY == 0, updated, lambda s: s, filtered)
+
+    def _view(self, state: FswState, filtered: FilterState, measurements: Measurements) -> _View:
+        nav = filtered.nav
+        q_lfme_lci = self.ground.spin.q_lfme_lci(measurements.clock_s)
+        local = self.ground.local(nav.r_lci_m, nav.v_lci_m_s, nav.terrain_m, q_lfme_lci)
+        along_m, across_m = self.ground.way_to_site(local, q_lfme_lci)
+        q_site_lfme = self.ground.site.q_site_lfme
+        guidance = GuidanceView(
+            local=local,
+            r_site_m=self.ground.site.r_site_m(q_lfme_lci @ nav.r_lci_m),
+            v_site_m_s=q_site_lfme @ (q_lfme_lci @ local.v_ground_lci_m_s),
+            q_lci_site=(q_site_lfme @ q_lfme_lci).inverse(),
+            mass_kg=state.mass_kg,
+            thrust_n=self.vehicle.braking_thrust_n,
+            range_to_gate_m=along_m - self.gate_downrange_m,
+            cross_of_site_m=across_m,
+        )
+        rate = measurements.imu.delta_theta_body_rad / self.vehicle.cycle_s - nav.bias_gyro_rad_s
+        counted = measurements.imu.delta_v_body_m_s - nav.bias_accel_m_s2 * self.vehicle.cycle_s
+        return _View(q_lfme_lci, local, guidance, rate, counted.dot(self.up_body))
+
+    def _sequence(self, state: FswState, view: _View, measurements: Measurements) -> SequencerState:
+        look = SequencerView(measurements.clock_s, state.modes.mode, view.local.altitude_m)
+        return self.sequencer.step(state.sequencer, look)
+
+    def _guide(self, state: FswState, view: _View, tick: Index) -> GuidanceState:
+        mode = state.modes.mode
+        aged = self.guidance.age(state.guidance, view.guidance, mode, self.vehicle.cycle_s)
+
+        def planned(now: GuidanceState) -> GuidanceState:
+            return self.guidance.plan(now, view.guidance, mode)
+
+        return jax.lax.cond(tick % GUIDANCE_EVERY == 0, planned, lambda s: s, aged)
+
+    def _monitor(self, state: FswState, view: _View, measurements: Measurements) -> MonitorState:
+        ordered_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
+        look = MonitorView(
+            touched=jnp.any(measurements.pad_touched).astype(float),
+            attitude_error_rad=self._attitude_error_rad(state),
+            propellant_kg=measurements.propellant_kg,
+            accel_ordered_m_s2=ordered_n / state.mass_kg,
+            accel_counted_m_s2=view.counted_m_s / self.vehicle.cycle_s,
+        )
+        return self.monitors.step(state.monitors, look)
+
+    def _attitude_error_rad(self, state: FswState) -> Scalar:
+        """Between the axis that pushes and the axis wanted, in the last cycle."""
+        now = state.filter.nav.q_lci_body @ self.up_body
+        wanted = state.attitude.q_lci_body_cmd @ self.up_body
+        return jnp.arccos(jnp.clip(now.dot(wanted), -1.0, 1.0))
+
+    def _decide(
+        self, state: FswState, view: _View, tasks: tuple[SequencerState, GuidanceState, MonitorState], measurements: Measurements
+    ) -> ModeState:
+        sequencer, guidance, monitors = tasks
+        mode = state.modes.mode
+        up_lci = state.filter.nav.q_lci_body @ self.up_body
+        time_to_go_s = jnp.where(mode == Mode.APPROACH, guidance.approach.time_to_go_s, guidance.braking.time_to_go_s)
+        look = ModeView(
+            clock_s=measurements.clock_s,
+            start_orbit_burn=self.sequencer.has(sequencer, Action.START_DESCENT_ORBIT_BURN),
+            braking_armed=self.sequencer.has(sequencer, Action.ARM_BRAKING),
+            range_to_ignite_m=view.guidance.range_to_gate_m - guidance.braking.range_m,
+            time_to_go_s=time_to_go_s,
+            forward_speed_m_s=view.local.v_ground_lci_m_s.dot(view.local.downrange_lci),
+            height_m=view.local.altitude_m,
+            thrust_tilt_rad=jnp.arccos(jnp.clip(up_lci.dot(view.local.up_lci), -1.0, 1.0)),
+            touched=monitors.raised[int(Monitor.TOUCHDOWN)],
+        )
+        return self.modes.step(state.modes, look, view.counted_m_s)
+
+    def _steer(
+        self,
+        state: FswState,
+        filtered: FilterState,
+        tasks: tuple[GuidanceState, ModeState, SequencerState],
+        request: ThrustRequest,
+        measurements: Measurements,
+    ) -> tuple[AttitudeControlState, AllocationState, Commands]:
+        guidance, modes, sequencer = tasks
+        mode = modes.mode
+        wanted = pointing(request.direction_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
+        burning = (mode >= Mode.DESCENT_ORBIT_BURN) & (mode <= Mode.VERTICAL_DESCENT)
+        nav = filtered.nav
+        estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
+        attitude, torque = self.attitude.step(state.attitude, AttitudeRequest(wanted, ~burning), estimate, self.vehicle.cycle_s)
+        thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
+        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode))
+        devices = DevicesOn(
+            accelerometers=self.sequencer.has(sequencer, Action.ACCELEROMETERS_ON),
+            altimeter=self.sequencer.has(sequencer, Action.ALTIMETER_ON),
+            velocimeter=self.sequencer.has(sequencer, Action.VELOCIMETER_ON),
+        )
+        commands = Commands(throttle=given.throttle, thruster_on_s=given.thruster_on_s, devices_on=devices)
+        return attitude.given(given.torque_body_n_m), allocation, commands
+
+    def _report(self, state: FswState, view: _View, request: ThrustRequest, measurements: Measurements) -> Telemetry:
+        local, nav = view.local, state.filter.nav
+        level = local.v_ground_lci_m_s - local.up_lci * local.vertical_speed_m_s
+        return Telemetry(
+            clock_s=measurements.clock_s,
+            mode=state.modes.mode,
+            nav=NavTelemetry(
+                r_lci_m=nav.r_lci_m,
+                v_lci_m_s=nav.v_lci_m_s,
+                q_lci_body=nav.q_lci_body,
+                bias_accel_m_s2=nav.bias_accel_m_s2,
+                bias_gyro_rad_s=nav.bias_gyro_rad_s,
+                terrain_m=nav.terrain_m,
+                sigma=state.filter.sigma(),
+                altimeter=state.filter.reports.altimeter,
+                velocimeter=state.filter.reports.velocimeter,
+                star_tracker=state.filter.reports.star_tracker,
+            ),
+            altitude_m=local.altitude_m,
+            vertical_speed_m_s=-local.vertical_speed_m_s,
+            horizontal_speed_m_s=level.norm(),
+            thrust_direction_cmd_lci=request.direction_lci,
+            accel_cmd_m_s2=request.accel_m_s2,
+            time_to_go_s=request.time_to_go_s,
+            mass_kg=state.mass_kg,
+            monitors=state.monitors.raised,
+        )

@@ -1,0 +1,1 @@
+"""Attitude control and the sharing out of thrust and torque among engines and thrusters."""

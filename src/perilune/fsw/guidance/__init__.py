@@ -1,0 +1,1 @@
+"""Guidance: braking to a gate, approach to a target, vertical descent."""

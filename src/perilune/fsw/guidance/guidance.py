@@ -1,0 +1,85 @@
+"""The three laws behind one face: which one speaks is a matter of the mode."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
+from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
+from perilune.fsw.guidance.request import LocalState, ThrustRequest
+from perilune.fsw.guidance.vertical import VerticalGuidance
+from perilune.math.rotation import Rotation
+from perilune.math.vector import Vec3, select
+from perilune.types import Flag, Index, Scalar
+from perilune.wire.telemetry import Mode
+
+
+class GuidanceState(eqx.Module):
+    braking: BrakingState
+    approach: ApproachState
+    keel_lci: Vec3  # body +y is kept along it: the normal of the plane of flight, held from the start of braking
+
+
+class GuidanceView(eqx.Module):
+    """What the laws look at, beside the local state."""
+
+    local: LocalState
+    r_site_m: Vec3
+    v_site_m_s: Vec3
+    q_lci_site: Rotation
+    mass_kg: Scalar
+    thrust_n: Scalar  # full braking thrust
+    range_to_gate_m: Scalar
+    cross_of_site_m: Scalar
+
+
+class Guidance(eqx.Module):
+    braking: BrakingGuidance
+    approach: ApproachGuidance
+    vertical: VerticalGuidance
+    approach_wanted: Flag
+    braking_exhaust_m_s: Scalar
+
+    def init(self) -> GuidanceState:
+        zero = jnp.zeros(())
+        return GuidanceState(self.braking.init(), self.approach.init(), Vec3(zero, zero, zero))
+
+    def plan(self, state: GuidanceState, view: GuidanceView, mode: Index) -> GuidanceState:
+        """The slow cycle: the braking solution, before ignition for the sake of the range, then for the steering."""
+        aim = BrakingAim(view.local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, view.range_to_gate_m, view.cross_of_site_m)
+        braking = self.braking.update(state.braking, aim, mode == Mode.BRAKING)
+        held = mode >= Mode.BRAKING
+        # At the start of braking body +x looks down and +z against the motion; +y = z x x keeps the tilt in the plane of flight.
+        keel = select(held, state.keel_lci, -view.local.cross_lci)
+        return GuidanceState(braking, state.approach, keel)
+
+    def age(self, state: GuidanceState, view: GuidanceView, mode: Index, dt_s: Scalar) -> GuidanceState:
+        """One fast cycle: clocks run, and the approach is laid out until it begins."""
+        braking = self.braking.advance(state.braking, dt_s, mode == Mode.BRAKING)
+        laid_out = self.approach.started(view.r_site_m, view.v_site_m_s)
+        running = ApproachState(state.approach.time_to_go_s - dt_s)
+        approach = jax.tree.map(lambda a, b: jnp.where(mode >= Mode.APPROACH, a, b), running, laid_out)
+        return GuidanceState(braking, approach, state.keel_lci)
+
+    def request(self, state: GuidanceState, view: GuidanceView, mode: Index) -> ThrustRequest:
+        """Thrust direction and acceleration, and the time to go of the phase."""
+        local = view.local
+        brake = self.braking.request(state.braking, local, view.thrust_n / view.mass_kg)
+        site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
+        approach = as_request(view.q_lci_site @ site_accel, time_to_go_s)
+        sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)
+        vertical = as_request(self.vertical.accel_lci_m_s2(local), local.altitude_m / sink_m_s)
+        in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
+        late = _chosen(in_approach, approach, vertical)
+        # Before braking the lander flies backwards: for the descent-orbit burn, and so as to be turned when braking begins.
+        backwards = ThrustRequest(-local.downrange_lci, view.thrust_n / view.mass_kg, state.braking.time_to_go_s)
+        early = _chosen(mode == Mode.BRAKING, brake, backwards)
+        return _chosen(mode <= Mode.BRAKING, early, late)
+
+    def attitude_reference(self, state: GuidanceState, direction_lci: Vec3) -> Vec3:
+        """Where body +x should look, as near as the thrust direction allows."""
+        return state.keel_lci.cross(direction_lci)
+
+
+def _chosen(flag: Flag, when_true: ThrustRequest, when_false: ThrustRequest) -> ThrustRequest:
+    return jax.tree.map(lambda a, b: jnp.where(flag, a, b), when_true, when_false)

@@ -1,0 +1,17 @@
+"""Limits that keep a demanded acceleration flyable."""
+
+import jax.numpy as jnp
+
+from perilune.math.vector import Vec3
+from perilune.types import Scalar
+
+# The engine cannot push down: this share of the Moon's pull is the least vertical thrust ever asked for.
+UP_SHARE_MIN = 0.3
+
+
+def within_tilt(level_m_s2: Vec3, up_m_s2: Scalar, gravity_m_s2: Scalar, tilt_max_rad: Scalar) -> tuple[Vec3, Scalar]:
+    """Keep a thrust acceleration within a cone about the vertical: the vertical part is kept, the horizontal part shrinks."""
+    up_m_s2 = jnp.maximum(up_m_s2, UP_SHARE_MIN * gravity_m_s2)
+    allowed_m_s2 = up_m_s2 * jnp.tan(tilt_max_rad)
+    scale = jnp.minimum(1.0, allowed_m_s2 / jnp.maximum(level_m_s2.norm(), 1e-9))
+    return level_m_s2 * scale, up_m_s2

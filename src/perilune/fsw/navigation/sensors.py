@@ -1,0 +1,121 @@
+"""What the filter expects each sensor to read, and how that depends on its errors."""
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from perilune.fsw.navigation.belief import AltimeterBelief, GroundBelief, StarTrackerBelief, VelocimeterBelief
+from perilune.fsw.navigation.state import ATTITUDE, POSITION, TERRAIN, VELOCITY, NavState
+from perilune.fsw.navigation.updates import Measured
+from perilune.math.vector import Vec3, any_normal_to, zero_vec3
+from perilune.types import Flag, Scalar
+from perilune.wire.measurements import RangeReading, StarTrackerReading, VelocimeterReading
+
+RANGE_COLUMNS = (*POSITION, *ATTITUDE, TERRAIN)
+SPEED_COLUMNS = (*VELOCITY, *ATTITUDE)
+
+
+def star_tracker_rows(nav: NavState, reading: StarTrackerReading, belief: StarTrackerBelief) -> list[Measured]:
+    """Three angles, about the boresight and two axes across it (Error: second order in the angle)."""
+    angle = (reading.q_lci_body @ nav.q_lci_body.inverse()).rotation_vector_rad()
+    across_body = any_normal_to(belief.boresight_body)
+    axes = (
+        (belief.boresight_body, belief.about_sigma_rad),
+        (across_body, belief.across_sigma_rad),
+        (belief.boresight_body.cross(across_body), belief.across_sigma_rad),
+    )
+    rows = []
+    for axis_body, sigma_rad in axes:
+        axis = nav.q_lci_body @ axis_body
+        rows.append(Measured(ATTITUDE, axis.components(), axis.dot(angle), sigma_rad**2, reading.valid, ATTITUDE, 0.0))
+    return rows
+
+
+class Beam(eqx.Module):
+    """A believed slant range, its slopes and how it meets the ground."""
+
+    range_m: Scalar
+    slopes: tuple[Scalar, ...]  # of RANGE_COLUMNS
+    cos_incidence: Scalar
+    offset_m: Scalar  # from the point below to where the beam lands, along the ground
+    hits: Flag
+
+
+def sphere_beam(nav: NavState, antenna_from_imu_body_m: Vec3, beam_body: Vec3, ground: GroundBelief) -> Beam:
+    """Slant range from the antenna to the reference sphere raised by the estimated terrain, in closed form.
+
+    **Invalid when** the beam misses the sphere or the antenna is below it: `hits` is false.
+    """
+    lever, beam = nav.q_lci_body @ antenna_from_imu_body_m, nav.q_lci_body @ beam_body
+    antenna = nav.r_lci_m + lever
+    radius_m = ground.radius_m + nav.terrain_m
+    toward_m = -antenna.dot(beam)
+    height_m = antenna.norm() - radius_m
+    rest = toward_m**2 - height_m * (antenna.norm() + radius_m)
+    root_m = jnp.sqrt(jnp.where(rest > 0.0, rest, radius_m**2))
+    # The near root as height over height: no difference of large numbers near the ground.
+    range_m = height_m * (antenna.norm() + radius_m) / (toward_m + root_m)
+    cos_incidence = root_m / radius_m
+    normal = (antenna + beam * range_m) / radius_m
+    to_spot = lever + beam * range_m
+    slopes = (*(normal / cos_incidence).components(), *(to_spot.cross(normal) / cos_incidence).components(), -1.0 / cos_incidence)
+    offset_m = ground.radius_m * normal.cross(nav.r_lci_m).norm() / nav.r_lci_m.norm()
+    return Beam(range_m, slopes, cos_incidence, offset_m, (rest > 0.0) & (toward_m > 0.0) & (height_m > 0.0))
+
+
+def relief_variance_m2(offset_m: Scalar, ground: GroundBelief) -> Scalar:
+    """Structure function of the believed terrain, times its factor."""
+    return 2.0 * ground.terrain_sigma_m**2 * (1.0 - jnp.exp(-offset_m / ground.terrain_correlation_m)) * ground.relief_factor
+
+
+def altimeter_row(nav: NavState, reading: RangeReading, belief: AltimeterBelief, ground: GroundBelief) -> Measured:
+    beam = sphere_beam(nav, belief.antenna_from_imu_body_m, belief.beam_body, ground)
+    noise_m = belief.noise_floor_m + belief.noise_slope * beam.range_m
+    variance = noise_m**2 + relief_variance_m2(beam.offset_m, ground) / beam.cos_incidence**2
+    fresh = reading.valid & beam.hits & (beam.cos_incidence > belief.cos_incidence_min)
+    return Measured(RANGE_COLUMNS, beam.slopes, reading.range_m - beam.range_m, variance, fresh, (TERRAIN,), ground.terrain_sigma_m**2)
+
+
+def velocimeter_rows(nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief) -> list[Measured]:
+    """Closing speed along each beam: the antenna's velocity over the turning ground.
+
+    **Neglects** the slopes of position (spin of the Moon) and of the gyro bias (lever arm): 3 mm/s for a kilometre, micrometres a second.
+    """
+    lever = nav.q_lci_body @ belief.antenna_from_imu_body_m
+    whirl = nav.q_lci_body @ nav.omega_body_lci_rad_s.cross(belief.antenna_from_imu_body_m)
+    v_antenna_m_s = nav.v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(nav.r_lci_m + lever) + whirl
+    rows = []
+    for i, beam_body in enumerate(belief.beams_body):
+        beam = nav.q_lci_body @ beam_body
+        closing_m_s = v_antenna_m_s.dot(beam)
+        sigma_m_s = belief.speed_floor_m_s + belief.speed_slope * jnp.abs(closing_m_s)
+        slopes = (*beam.components(), *beam.cross(v_antenna_m_s).components())
+        innovation = reading.closing_speed_m_s[i] - closing_m_s
+        rows.append(Measured(SPEED_COLUMNS, slopes, innovation, sigma_m_s**2, reading.valid[i], VELOCITY, 0.0))
+    return rows
+
+
+def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief) -> Measured:
+    """The antenna's height, from the mean of all valid slant ranges projected on the believed vertical.
+
+    **Model.** Beams end on the reference sphere raised by the estimated terrain, its fall away from the vertical to second order.
+    **Error.** Fourth order in the reach of a beam over the Moon's radius: millimetres for beams at 20 degrees from 5 km.
+    **Neglects** what the beams' independent relief would average out: the mean keeps the variance of one.
+    """
+    up = nav.r_lci_m.unit()
+    up_body = nav.q_lci_body.inverse() @ up
+    count, reach_m2, square_m2, spot_body_m = 0.0, 0.0, 0.0, zero_vec3()
+    for i, beam_body in enumerate(belief.beams_body):
+        range_m = jnp.where(reading.valid[i], reading.range_m[i], 0.0)
+        count = count + jnp.where(reading.valid[i], 1.0, 0.0)
+        spot_body_m = spot_body_m + beam_body * range_m
+        square_m2 = square_m2 + range_m**2
+        reach_m2 = reach_m2 + range_m**2 * (1.0 - up_body.dot(beam_body) ** 2)
+    share = 1.0 / jnp.maximum(count, 1.0)
+    lever, to_spot = nav.q_lci_body @ belief.antenna_from_imu_body_m, nav.q_lci_body @ (spot_body_m * share)
+    height_m = nav.r_lci_m.norm() + up.dot(lever) - ground.radius_m - nav.terrain_m
+    innovation = -to_spot.dot(up) - 0.5 * reach_m2 * share / ground.radius_m - height_m
+    noise_m = belief.range_floor_m + belief.range_slope * jnp.sqrt(square_m2 * share)
+    variance = noise_m**2 * share + relief_variance_m2(jnp.sqrt(reach_m2 * share), ground)
+    slopes = (*up.components(), *(lever + to_spot).cross(up).components(), -jnp.ones_like(count))
+    fresh = (count > 0.0) & (-to_spot.dot(up) > belief.cos_incidence_min * to_spot.norm())
+    return Measured(RANGE_COLUMNS, slopes, innovation, variance, fresh, (TERRAIN,), ground.terrain_sigma_m**2)

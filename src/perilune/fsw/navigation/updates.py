@@ -1,0 +1,136 @@
+"""Scalar measurements absorbed one after another, and what the gates make of them.
+
+**Model.** Each measurement in turn sees the covariance and the error that those before it have left. Within a channel the covariance
+is not rewritten each time: the small matrix `M = H P H'` is eliminated row by row, each row behind its gate, and the channel changes
+P once, by `W' W`. It is the same arithmetic as updating in turn, in dense products that the compiler does not repeat.
+
+**Reference.** Bierman, Factorization Methods for Discrete Sequential Estimation (1977), on sequential scalar updates.
+"""
+
+import functools
+import operator
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from perilune.fsw.navigation.gate import GateMemory, GatePolicy, is_due, judge, remember
+from perilune.fsw.navigation.state import IDENTITY, quiet_report
+from perilune.types import Flag, Scalar
+from perilune.wire.telemetry import GateReport
+
+Covariance = Float[Array, "16 16"]
+Row = Float[Array, "16"]
+
+
+class Measured(eqx.Module):
+    """One scalar measurement, linear about the estimate: `innovation = sum(slope * error) + noise`."""
+
+    columns: tuple[int, ...] = eqx.field(static=True)
+    slopes: tuple[Scalar, ...]
+    innovation: Scalar
+    variance: Scalar
+    fresh: Flag
+    own: tuple[int, ...] = eqx.field(static=True)  # states that it is there to measure
+    own_reset: Scalar  # variance that these get when their channel is readmitted, beside the innovation's square
+
+
+class Channel(eqx.Module):
+    """The scalar measurements of one kind of reading, with their gate."""
+
+    rows: list[Measured]
+    policy: GatePolicy
+    memory: GateMemory
+
+
+class Estimate(eqx.Module):
+    """Covariance and estimated error while the readings of one cycle are absorbed."""
+
+    P: Covariance
+    error: Row
+
+
+class Outcome(eqx.Module):
+    innovation: Scalar
+    variance: Scalar  # of the innovation, as predicted
+    used: Flag
+    fresh: Flag
+
+
+def doubted(P: Covariance, channels: list[Channel]) -> Covariance:
+    """Confidence taken back, before anything is absorbed, in what a channel measures whose rejected readings are now let in.
+
+    The states that it is there to measure get at least the square of what it now says they are wrong by, so that it is consistent.
+    """
+    added = jnp.zeros(len(IDENTITY))
+    for channel in channels:
+        due = is_due(channel.policy, channel.memory)
+        for row in channel.rows:
+            claim = due & row.fresh & jnp.isfinite(row.innovation)
+            added = added + jnp.where(claim, row.innovation**2 + row.own_reset, 0.0) * IDENTITY[list(row.own)].sum(axis=0)
+    return P + IDENTITY * added
+
+
+def _slopes(row: Measured) -> Row:
+    """One row of H."""
+    return sum(slope * IDENTITY[column] for column, slope in zip(row.columns, row.slopes, strict=True))
+
+
+def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, list[Outcome]]:
+    """A channel's measurements in turn; a lander without that sensor has none."""
+    if not channel.rows:
+        return estimate, []
+    H = jnp.stack([_slopes(row) for row in channel.rows])
+    HP = H @ estimate.P
+    factors, pulls, outcomes = _eliminated(HP @ H.T, H @ estimate.error, channel)
+    W = factors @ HP
+    return Estimate(estimate.P - W.T @ W, estimate.error + pulls @ W), outcomes
+
+
+def _eliminated(
+    M: Float[Array, "n n"], told: Float[Array, " n"], channel: Channel
+) -> tuple[Float[Array, "n n"], Float[Array, " n"], list[Outcome]]:
+    """Rows of the inverse Cholesky factor of `M + R`, each zero if its reading is not used; normalised innovations; outcomes."""
+    factors: list[list[Scalar]] = []
+    pulls: list[Scalar] = []
+    outcomes: list[Outcome] = []
+    for k, row in enumerate(channel.rows):
+        overlaps = [sum(factor[j] * M[j, k] for j in range(m + 1)) for m, factor in enumerate(factors)]
+        variance = M[k, k] - sum(overlap**2 for overlap in overlaps) + row.variance
+        innovation = row.innovation - told[k] - sum(overlap * pull for overlap, pull in zip(overlaps, pulls, strict=True))
+        used = judge(channel.policy, channel.memory, innovation, variance, row.fresh)
+        root = jnp.where(used, 1.0 / jnp.sqrt(variance), 0.0)
+        factors.append([-root * sum(overlaps[m] * factors[m][j] for m in range(j, k)) for j in range(k)] + [root])
+        pulls.append(jnp.where(used, innovation * root, 0.0))
+        outcomes.append(Outcome(innovation, variance, used, row.fresh))
+    unit = np.eye(len(channel.rows))
+    square = jnp.stack([sum(value * unit[j] for j, value in enumerate(factor)) for factor in factors])
+    return square, jnp.stack(pulls), outcomes
+
+
+def _any(flags: list[Flag]) -> Flag:
+    return functools.reduce(operator.or_, flags)
+
+
+def remembered(channel: Channel, outcomes: list[Outcome]) -> GateMemory:
+    """A channel has spoken if any of its scalars has, and was believed if any of them was."""
+    if not outcomes:
+        return channel.memory
+    used, fresh = _any([one.used for one in outcomes]), _any([one.fresh for one in outcomes])
+    return remember(channel.policy, channel.memory, used, fresh)
+
+
+def reported(outcomes: list[Outcome]) -> GateReport:
+    """Verdict on a channel; innovation and sigma are root mean squares over its fresh scalars.
+
+    The mean is taken of normalised squares, so `(innovation / sigma)**2` is 1 in the mean for an honest filter. One scalar keeps its sign.
+    """
+    if not outcomes:
+        return quiet_report()
+    used, fresh = _any([one.used for one in outcomes]), _any([one.fresh for one in outcomes])
+    count = jnp.maximum(sum(jnp.where(one.fresh, 1.0, 0.0) for one in outcomes), 1.0)
+    sigma = jnp.sqrt(sum(jnp.where(one.fresh, one.variance, 0.0) for one in outcomes) / count)
+    square = sum(jnp.where(one.fresh, one.innovation**2 / one.variance, 0.0) for one in outcomes) / count
+    sign = jnp.where(outcomes[0].innovation < 0.0, -1.0, 1.0) if len(outcomes) == 1 else 1.0
+    return GateReport(innovation=sign * sigma * jnp.sqrt(square), sigma=sigma, used=used, fresh=fresh)

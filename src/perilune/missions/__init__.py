@@ -1,0 +1,1 @@
+"""The catalogue: one TOML file a mission, with its sources and with what was observed."""

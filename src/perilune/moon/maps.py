@@ -1,0 +1,167 @@
+"""Elevation of the ground at the scale of maps: one level, or a grid that the user brings."""
+
+import re
+from abc import abstractmethod
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from perilune.constants import RADIUS_MOON_M
+from perilune.math.vector import Vec3
+from perilune.types import Index, Scalar
+
+# PDS3 sample types of terrain images, as numpy dtype letters; bits and bytes follow from SAMPLE_BITS.
+SAMPLE_TYPES = {"LSB_INTEGER": "<i", "MSB_INTEGER": ">i", "LSB_UNSIGNED_INTEGER": "<u", "PC_REAL": "<f", "IEEE_REAL": ">f"}
+UNITS_M = {"METER": 1.0, "METERS": 1.0, "KILOMETER": 1e3, "KM": 1e3, "M": 1.0}
+# A reference radius further than this from the project's is another body or another convention.
+RADIUS_TOLERANCE_M = 100.0
+
+
+class AbstractElevation(eqx.Module):
+    """Elevation over the 1,737.4 km sphere along a unit direction."""
+
+    @abstractmethod
+    def height_m(self, direction_lfme: Vec3) -> Scalar:
+        raise NotImplementedError
+
+
+class LevelGround(AbstractElevation):
+    """A sphere: the same elevation everywhere."""
+
+    elevation_m: Scalar
+
+    def height_m(self, direction_lfme: Vec3) -> Scalar:
+        return jnp.asarray(self.elevation_m, dtype=float)
+
+
+class HeightMap(AbstractElevation):
+    """Elevations on a regular grid of latitude and longitude, bilinear between the centres of the cells.
+
+    **Error** what lies between the cells is lost: bring relief on top of it, or a finer map.
+    **Neglects** the poles: within half a cell of them the last row stands for all; beyond the edge of a map that does not go round the
+    Moon its last cell goes on.
+    """
+
+    heights_m: Float[Array, "rows columns"]
+    latitude_first_rad: Scalar  # of the centres of the first row
+    longitude_first_rad: Scalar  # of the centres of the first column
+    latitude_step_rad: Scalar  # negative when the first row is the northern one
+    longitude_step_rad: Scalar
+    goes_round: bool = eqx.field(static=True)
+
+    def height_m(self, direction_lfme: Vec3) -> Scalar:
+        rows, columns = self.heights_m.shape
+        x, y, z = direction_lfme.components()
+        latitude_rad, longitude_rad = jnp.arctan2(z, jnp.sqrt(x * x + y * y)), jnp.arctan2(y, x)
+        row = jnp.clip((latitude_rad - self.latitude_first_rad) / self.latitude_step_rad, 0.0, rows - 1.0)
+        east_rad = jnp.mod(longitude_rad - self.longitude_first_rad + jnp.pi, 2.0 * jnp.pi) - jnp.pi
+        if self.goes_round:
+            column = jnp.mod(east_rad / self.longitude_step_rad, columns)
+        else:
+            # Longitudes west of the first column come out negative, or a turn too large when the map is wider than half the Moon.
+            wide_rad = (columns - 1.0) * self.longitude_step_rad
+            east_rad = jnp.where(east_rad < 0.5 * wide_rad - jnp.pi, east_rad + 2.0 * jnp.pi, east_rad)
+            column = jnp.clip(east_rad / self.longitude_step_rad, 0.0, columns - 1.0)
+        return self._between(row, column)
+
+    def _between(self, row: Scalar, column: Scalar) -> Scalar:
+        rows, columns = self.heights_m.shape
+        j, i = jnp.floor(row).astype(int), jnp.floor(column).astype(int) % columns
+        j_next = jnp.minimum(j + 1, rows - 1)
+        i_next = (i + 1) % columns if self.goes_round else jnp.minimum(i + 1, columns - 1)
+        v, u = row - jnp.floor(row), column - jnp.floor(column)
+        cells = self.heights_m.reshape(-1)
+
+        def at(row: Index, column: Index) -> Scalar:
+            return cells.at[row * columns + column].get(mode="promise_in_bounds").astype(float)
+
+        first = at(j, i) * (1.0 - u) + at(j, i_next) * u
+        return first * (1.0 - v) + (at(j_next, i) * (1.0 - u) + at(j_next, i_next) * u) * v
+
+
+def height_map(heights_m: Float[np.ndarray, "rows columns"], corner_deg: tuple[float, float], step_deg: tuple[float, float]) -> HeightMap:
+    """From a grid whose first cell has its outer corner at `corner_deg` (latitude, longitude) and its next at one `step_deg` from it."""
+    if not np.isfinite(heights_m).all():
+        raise ValueError(f"the map has {np.count_nonzero(~np.isfinite(heights_m))} cells without a height; fill or crop them first")
+    first = [np.radians(corner + 0.5 * step) for corner, step in zip(corner_deg, step_deg, strict=True)]
+    steps = [np.radians(step) for step in step_deg]
+    goes_round = abs(abs(step_deg[1]) * heights_m.shape[1] - 360.0) < 0.01 * abs(step_deg[1])
+    return HeightMap(jnp.asarray(heights_m, dtype=jnp.float32), *(jnp.asarray(v) for v in first + steps), goes_round=goes_round)
+
+
+def read_pds(label: bytes, image: bytes) -> HeightMap:
+    """A LOLA gridded map from its `.LBL` and `.IMG` bytes; layout, scaling and placing are taken from the label."""
+    text = label.decode("ascii", errors="replace")
+    if "SIMPLE CYLINDRICAL" not in _entry(text, "MAP_PROJECTION_TYPE"):
+        raise ValueError(f"MAP_PROJECTION_TYPE is {_entry(text, 'MAP_PROJECTION_TYPE')}; only SIMPLE CYLINDRICAL maps can be read")
+    rows, columns, bits = (int(_number(text, key)) for key in ("LINES", "LINE_SAMPLES", "SAMPLE_BITS"))
+    kind = _entry(text, "SAMPLE_TYPE")
+    if kind not in SAMPLE_TYPES:
+        raise ValueError(f"SAMPLE_TYPE is {kind}; allowed: {', '.join(SAMPLE_TYPES)}")
+    if len(image) != rows * columns * bits // 8:
+        raise ValueError(
+            f"the image has {len(image)} bytes where the label asks for {rows} x {columns} x {bits} bits = {rows * columns * bits // 8}: "
+            "do the .IMG and .LBL belong together, and is the download complete?"
+        )
+    unit_m = UNITS_M[_entry(text, "UNIT")]
+    _check_radius(_number(text, "OFFSET") * unit_m)
+    samples = np.frombuffer(image, dtype=np.dtype(f"{SAMPLE_TYPES[kind]}{bits // 8}")).reshape(rows, columns)
+    heights_m = samples.astype(np.float32) * np.float32(_number(text, "SCALING_FACTOR") * unit_m)
+    north, south, west, east = (
+        _number(text, key) for key in ("MAXIMUM_LATITUDE", "MINIMUM_LATITUDE", "WESTERNMOST_LONGITUDE", "EASTERNMOST_LONGITUDE")
+    )
+    return height_map(heights_m, (north, west), ((south - north) / rows, (east - west) / columns))
+
+
+def read_geotiff(content: bytes) -> HeightMap:
+    """A GeoTIFF of elevations in metres over the 1,737.4 km sphere, on longitude and latitude or equidistant cylindrical.
+
+    Needs `rasterio`.
+    """
+    from rasterio.io import MemoryFile
+
+    with MemoryFile(content) as memory, memory.open() as source:
+        transform, crs = source.transform, source.crs
+        if transform.b != 0.0 or transform.d != 0.0 or crs is None:
+            raise ValueError("the GeoTIFF must be north up and say its coordinate system; run `gdalwarp -t_srs '+proj=longlat +R=1737400'`")
+        heights_m = source.read(1, masked=True).astype(np.float32).filled(np.nan) * source.scales[0] + source.offsets[0]
+        degrees, longitude_deg, latitude_deg = _degrees_per_unit(crs)
+    corner_deg = (latitude_deg + transform.f * degrees, longitude_deg + transform.c * degrees)
+    return height_map(heights_m, corner_deg, (transform.e * degrees, transform.a * degrees))
+
+
+def _degrees_per_unit(crs) -> tuple[float, float, float]:
+    """Degrees per unit of the grid, and longitude and latitude of its origin."""
+    if crs.is_geographic:
+        return 1.0, 0.0, 0.0
+    terms = crs.to_dict()
+    radius_m = float(terms.get("R", terms.get("a", 0.0)))
+    if terms.get("proj") != "eqc" or float(terms.get("lat_ts", 0.0)) != 0.0 or terms.get("units", "m") != "m":
+        raise ValueError(
+            f"the GeoTIFF is in {crs.to_string()[:80]}; allowed: longitude and latitude in degrees, or equidistant cylindrical (eqc) in "
+            "metres with lat_ts 0; run `gdalwarp -t_srs '+proj=longlat +R=1737400'`"
+        )
+    _check_radius(radius_m)
+    return float(np.degrees(1.0 / radius_m)), float(terms.get("lon_0", 0.0)), float(terms.get("lat_0", 0.0))
+
+
+def _check_radius(radius_m: float) -> None:
+    if abs(radius_m - RADIUS_MOON_M) > RADIUS_TOLERANCE_M:
+        raise ValueError(f"the map refers to a sphere of {radius_m:.0f} m; heights must count from {RADIUS_MOON_M:.0f} m (the Moon, LOLA)")
+
+
+def _entry(text: str, key: str) -> str:
+    found = re.search(rf'^\s*{key}\s*=\s*"?([^"\r\n]*?)"?\s*$', text, flags=re.MULTILINE)
+    if found is None:
+        raise ValueError(f"the label has no {key}; is it the PDS3 label of a LOLA map?")
+    return found.group(1).strip()
+
+
+def _number(text: str, key: str) -> float:
+    entry = _entry(text, key)
+    digits = re.match(r"[-+0-9.eE]+", entry)
+    if digits is None:
+        raise ValueError(f"{key} in the label is {entry!r}; it must be a number")
+    return float(digits.group())

@@ -1,0 +1,150 @@
+"""The ground: its height, its slope, and where a beam meets it."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from perilune.constants import RADIUS_MOON_M
+from perilune.math.vector import Vec3, any_normal_to
+from perilune.moon.craters import Crater
+from perilune.moon.maps import AbstractElevation, LevelGround
+from perilune.moon.relief import Relief, ReliefOffset
+from perilune.types import Flag, Scalar
+
+# How a beam is followed. Cautious steps assume ground that rises towards the beam by this tangent (a steep crater wall rises 0.6), so
+# they stop short of the first ground; secants then close the rest.
+MARCH_STEPS = 5
+SECANT_STEPS = 2
+STEEPNESS = 0.5
+# A beam counts as having met the ground when it ends this close to it: a fraction of the range, and a floor in m.
+HIT_FRACTION, HIT_FLOOR_M = 1e-3, 0.05
+FOOTPRINT_M = 3.0
+
+
+class RayHit(eqx.Module):
+    """Where a beam meets the ground; `range_m` and `cos_incidence` mean nothing where `hit` is false."""
+
+    range_m: Scalar
+    cos_incidence: Scalar  # between the beam and the normal of the ground
+    hit: Flag
+
+
+class GroundPlane(eqx.Module):
+    """The plane through the ground under a point."""
+
+    height_m: Scalar
+    normal_lfme: Vec3
+
+
+class Terrain(eqx.Module):
+    """Elevation over the 1,737.4 km sphere: a base level or map, craters with names, and statistical relief.
+
+    **Error** the ground is exact by definition (the world's own); against the Moon, see `relief.py`, `craters.py` and `maps.py`.
+    **Invalid when** overhangs, caves or rocks matter: one height per direction.
+    **Neglects** the footprint of a beam: a ray is a line.
+    """
+
+    base: AbstractElevation
+    craters: tuple[Crater, ...]
+    relief: Relief | None
+    shift_m: Scalar  # added everywhere; see `with_site_elevation`
+
+    def height_m(self, direction_lfme: Vec3) -> Scalar:
+        """Elevation along a unit direction, in m."""
+        height_m = self.base.height_m(direction_lfme) + self.shift_m
+        for crater in self.craters:
+            height_m = height_m + crater.height_m(direction_lfme)
+        if self.relief is not None:
+            height_m = height_m + self.relief.height_m(direction_lfme)
+        return height_m
+
+    def normal_lfme(self, direction_lfme: Vec3) -> Vec3:
+        """Unit normal of the interpolated ground at a point (scale of its finest nodes, 1 m)."""
+        east, north = _axes_about(direction_lfme)
+        # Height gained per radian, twice; the height itself comes with it.
+        height_m, rise_east_m = jax.jvp(self.height_m, (direction_lfme,), (east,))
+        _, rise_north_m = jax.jvp(self.height_m, (direction_lfme,), (north,))
+        per_m = 1.0 / (RADIUS_MOON_M + height_m)
+        return (direction_lfme - east * (rise_east_m * per_m) - north * (rise_north_m * per_m)).unit()
+
+    def raycast(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> RayHit:
+        """First ground along a beam from a point above it; `direction_lfme` is a unit vector.
+
+        **Model** a fixed number of steps by the clearance left, then secants.
+        **Error** and missed crossings: measured against a fine march in `tests/verification/test_terrain_raycast.py`.
+        **Invalid when** the beam grazes the ground (beyond some 70 deg of incidence) or starts below it.
+        """
+        range_m, clearance_m = self._march(r_lfme_m, direction_lfme)
+        point = r_lfme_m + direction_lfme * range_m
+        cos_incidence = -direction_lfme.dot(self.normal_lfme(point.unit()))
+        near = jnp.abs(clearance_m) < HIT_FLOOR_M + HIT_FRACTION * range_m
+        return RayHit(range_m, cos_incidence, near & (range_m > 0.0) & (cos_incidence > 0.0))
+
+    def plane_under(self, r_lfme_m: Vec3, footprint_m: Scalar = FOOTPRINT_M) -> GroundPlane:
+        """Plane through the ground at the four points half a footprint east, west, north and south of a point."""
+        up = r_lfme_m.unit()
+        east, north = _axes_about(up)
+        half = 0.5 * footprint_m / RADIUS_MOON_M
+        ends = [self.height_m(up + axis * (sign * half)) for axis in (east, north) for sign in (1.0, -1.0)]
+        rises = ((ends[0] - ends[1]) / footprint_m, (ends[2] - ends[3]) / footprint_m)
+        mean_m = 0.25 * (ends[0] + ends[1] + ends[2] + ends[3])
+        return GroundPlane(mean_m, (up - east * rises[0] - north * rises[1]).unit())
+
+    def mean_slope_at(self, r_lfme_m: Vec3, footprint_m: Scalar = FOOTPRINT_M) -> Scalar:
+        """Angle between the plane under a point and the horizontal, in rad."""
+        up, normal = r_lfme_m.unit(), self.plane_under(r_lfme_m, footprint_m).normal_lfme
+        return jnp.arctan2(up.cross(normal).norm(), up.dot(normal))
+
+    def _clearance(self, r_lfme_m: Vec3, direction_lfme: Vec3, range_m: Scalar) -> tuple[Scalar, Vec3]:
+        """Height over the ground of a point on the beam, and the local up."""
+        point = r_lfme_m + direction_lfme * range_m
+        radius_m = point.norm()
+        up = point * (1.0 / radius_m)
+        return radius_m - RADIUS_MOON_M - self.height_m(up), up
+
+    def _march(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> tuple[Scalar, Scalar]:
+        range_m = jnp.zeros_like(r_lfme_m.x)
+        clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
+        before_m, before_clearance_m = range_m, clearance_m
+        for _ in range(MARCH_STEPS):
+            closing = -direction_lfme.dot(up)
+            across = jnp.sqrt(jnp.maximum(1.0 - closing * closing, 0.0))
+            before_m, before_clearance_m = range_m, clearance_m
+            range_m = range_m + clearance_m / jnp.maximum(closing + STEEPNESS * across, 0.1)
+            clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
+        for _ in range(SECANT_STEPS):
+            rate = (before_clearance_m - clearance_m) / jnp.where(range_m == before_m, 1.0, range_m - before_m)
+            step_m = jnp.where(rate > 0.05, clearance_m / jnp.maximum(rate, 0.05), clearance_m)
+            before_m, before_clearance_m = range_m, clearance_m
+            range_m = range_m + step_m
+            clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
+        return range_m, clearance_m
+
+
+def spherical_terrain(elevation_m: Scalar = 0.0) -> Terrain:
+    """Smooth ground at one elevation."""
+    return level_terrain(elevation_m)
+
+
+def level_terrain(elevation_m: Scalar, craters: tuple[Crater, ...] = (), relief: Relief | None = None) -> Terrain:
+    """A base level with craters and relief on it."""
+    return Terrain(LevelGround(jnp.asarray(elevation_m, dtype=float)), craters, relief, jnp.zeros(()))
+
+
+def seen_at(terrain: Terrain, offset: ReliefOffset) -> Terrain:
+    """The same ground with its relief where this flight sees it; terrain without relief stays as it is."""
+    if terrain.relief is None:
+        return terrain
+    return eqx.tree_at(lambda t: t.relief.offset, terrain, offset)
+
+
+def with_site_elevation(terrain: Terrain, direction_lfme: Vec3, elevation_m: Scalar, footprint_m: Scalar = 1000.0) -> Terrain:
+    """The whole ground shifted so that its mean about a site is as mapped: a chance offset must not lift a site whose height is known."""
+    mean_m = terrain.plane_under(direction_lfme * RADIUS_MOON_M, footprint_m).height_m
+    return eqx.tree_at(lambda t: t.shift_m, terrain, terrain.shift_m + elevation_m - mean_m)
+
+
+def _axes_about(up: Vec3) -> tuple[Vec3, Vec3]:
+    """Two horizontal unit vectors, square to each other."""
+    first = any_normal_to(up)
+    return first, up.cross(first)

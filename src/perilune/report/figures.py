@@ -1,0 +1,93 @@
+"""Figures of the flight itself: height, speeds, attitude and throttle, propellant. Each takes the record and draws one figure."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from perilune.report import style
+from perilune.report.record import Record
+
+# Below this height the logarithmic axis turns linear.
+LINEAR_BELOW_M = 10.0
+LINEAR_BELOW_M_S = 1.0
+
+
+def altitude(record: Record) -> Figure:
+    """Height over the ground, true and believed."""
+    names = ("truth/altitude_m", "downlink/altitude_m")
+    with style.drawing(columns=2) as (figure, (left, right)):
+        for axes in (left, right):
+            for name, label, colour, dash in zip(names, ("true", "believed"), (style.TRUTH, style.BELIEF), ("-", "--"), strict=True):
+                style.plot(axes, record.time_s, record[name], label, colour, linestyle=dash)
+            axes.set_ylabel("height over the ground [m]")
+        left.set_yscale("symlog", linthresh=LINEAR_BELOW_M)
+        left.set_ylim(bottom=0.0)
+        left.set_title("Height")
+        style.whole(left, record)
+        right.set_title("The end")
+        style.end(right, record)
+        style.shown(right, record.time_s, record[names[0]], np.zeros(len(record.time_s)))
+        left.legend(loc="lower left")
+    return figure
+
+
+def speeds(record: Record) -> Figure:
+    """Vertical and horizontal speed over the ground."""
+    kinds = (("vertical_speed_m_s", "down", style.TRUTH), ("horizontal_speed_m_s", "horizontal", "#5b8c5a"))
+    with style.drawing(columns=2) as (figure, (left, right)):
+        for axes in (left, right):
+            for name, label, colour in kinds:
+                style.plot(axes, record.time_s, record[f"truth/{name}"], f"{label}, true", colour)
+                style.plot(axes, record.time_s, record[f"downlink/{name}"], f"{label}, believed", colour, linestyle=":", alpha=0.8)
+            axes.set_ylabel("speed [m/s]")
+        left.set_yscale("symlog", linthresh=LINEAR_BELOW_M_S)
+        left.set_title("Speed over the ground")
+        style.whole(left, record)
+        right.set_title("The end")
+        style.end(right, record)
+        style.shown(right, record.time_s, *(record[f"truth/{name}"] for name, _, _ in kinds))
+        left.legend(loc="lower left")
+    return figure
+
+
+def attitude(record: Record) -> Figure:
+    """Tilt from the vertical, turn rate, and what the engines do."""
+    rate_deg_s = np.degrees(np.linalg.norm(record["truth/omega_body_lci_rad_s"], axis=1))
+    throttle = record["truth/throttle"]
+    with style.drawing(columns=3) as (figure, (tilt, rate, engines)):
+        style.plot(tilt, record.time_s, record["truth/tilt_deg"], "", style.TRUTH)
+        tilt.set(title="Tilt from the vertical", ylabel="[°]", ylim=(0, None))
+        style.plot(rate, record.time_s, rate_deg_s, "", style.TRUTH)
+        rate.set(title="Turn rate", ylabel="[°/s]", ylim=(0, None))
+        for engine in range(throttle.shape[1]):
+            style.plot(engines, record.time_s, 100.0 * throttle[:, engine], f"engine {engine + 1}", style.SERIES[engine % 6])
+        engines.set(title="Throttle", ylabel="[%]", ylim=(-3, 108))
+        engines.legend(loc="lower left")
+        for axes in (tilt, rate, engines):
+            style.whole(axes, record)
+    return figure
+
+
+def thrust(record: Record) -> Figure:
+    """Thrust acceleration: asked for and given."""
+    given = record["truth/thrust_n"] / record["truth/mass_kg"]
+    with style.drawing(height_in=2.8) as (figure, (axes,)):
+        style.plot(axes, record.time_s, given, "given", style.TRUTH)
+        style.plot(axes, record.time_s, record["downlink/accel_cmd_m_s2"], "asked for", style.BELIEF, linestyle="--", alpha=0.8)
+        axes.set(title="Thrust acceleration", ylabel="[m/s²]")
+        style.whole(axes, record)
+        style.shown(axes, record.time_s, given, np.zeros(len(given)))
+        axes.legend(loc="upper left")
+    return figure
+
+
+def propellant(record: Record) -> Figure:
+    """Propellant left, and how well flight software knows the mass."""
+    with style.drawing(columns=2, height_in=2.8) as (figure, (left, right)):
+        style.plot(left, record.time_s, record["truth/propellant_kg"], "", style.TRUTH)
+        left.set(title="Propellant left", ylabel="[kg]", ylim=(0, None))
+        error_kg = record["downlink/mass_kg"] - record["truth/mass_kg"]
+        style.plot(right, record.time_s, error_kg, "", style.BELIEF)
+        right.set(title="Believed less true mass", ylabel="[kg]")
+        for axes in (left, right):
+            style.whole(axes, record)
+    return figure

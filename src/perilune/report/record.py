@@ -1,0 +1,90 @@
+"""A recording as the figures look at it: arrays by name, from braking to the end."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from perilune.wire.telemetry import Mode
+
+# What is shown before braking begins, and how much of the end the close-ups show.
+LEAD_S = 30.0
+CLOSE_UP_S = 100.0
+# Curves keep their shape with so many points; the file keeps all of them.
+POINTS_MAX = 1200
+
+
+@dataclass(frozen=True)
+class Record:
+    """`tree` is `sim.recording.recording_tree`'s; time zero of the figures is the start of braking."""
+
+    tree: xr.DataTree
+
+    def has(self, *names: str) -> bool:
+        return all(name.split("/")[1] in self.tree[name.split("/")[0]].data_vars for name in names)
+
+    def all_of(self, name: str) -> np.ndarray:
+        """A channel from the first sample to the last."""
+        return np.asarray(self.tree[name].values)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """A channel from shortly before braking to the end."""
+        return self.all_of(name)[self.descent]
+
+    @cached_property
+    def met_s(self) -> np.ndarray:
+        return np.asarray(self.tree["met_s"].values)
+
+    @cached_property
+    def mode(self) -> np.ndarray:
+        return self.all_of("downlink/mode").astype(int)
+
+    @cached_property
+    def ignition_s(self) -> float:
+        """Start of braking; the first sample if it never came to that."""
+        braking = np.flatnonzero((self.mode >= Mode.BRAKING) & (self.mode <= Mode.SURFACE))
+        return float(self.met_s[braking[0] if braking.size else 0])
+
+    @cached_property
+    def descent(self) -> slice:
+        return slice(int(np.searchsorted(self.met_s, self.ignition_s - LEAD_S)), None)
+
+    @cached_property
+    def time_s(self) -> np.ndarray:
+        return self.met_s[self.descent] - self.ignition_s
+
+    @cached_property
+    def close_up(self) -> tuple[float, float]:
+        """The last stretch before the lander is down, with a little after it."""
+        down = np.flatnonzero(self.mode[self.descent] >= Mode.TOUCHDOWN)
+        end_s = float(self.time_s[down[0]]) if down.size else float(self.time_s[-1])
+        return end_s - CLOSE_UP_S, min(end_s + 5.0, float(self.time_s[-1]) + 1.0)
+
+    def spans(self) -> list[tuple[Mode, float, float]]:
+        """(mode, from, to) of each stretch of the descent."""
+        mode, time_s = self.mode[self.descent], self.time_s
+        edges = [0, *(np.flatnonzero(np.diff(mode)) + 1), len(mode) - 1]
+        return [(Mode(int(mode[a])), float(time_s[a]), float(time_s[b])) for a, b in pairwise(edges) if b > a]
+
+
+def thinned(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The same curves with no more than `POINTS_MAX` points, ends kept."""
+    count = len(arrays[0])
+    if count <= POINTS_MAX:
+        return arrays
+    keep = np.unique(np.linspace(0, count - 1, POINTS_MAX).round().astype(int))
+    return tuple(array[keep] for array in arrays)
+
+
+def turned_by(q_left: np.ndarray, q_right: np.ndarray) -> np.ndarray:
+    """Rotation vector [n, 3] (rad) of q_left * inverse(q_right); unit quaternions [n, 4], scalar first."""
+    w0, v0 = q_left[:, :1], q_left[:, 1:]
+    w1, v1 = q_right[:, :1], -q_right[:, 1:]
+    w = w0 * w1 - np.sum(v0 * v1, axis=1, keepdims=True)
+    v = w0 * v1 + w1 * v0 + np.cross(v0, v1)
+    v = np.where(w < 0.0, -v, v)
+    sine = np.linalg.norm(v, axis=1, keepdims=True)
+    angle = 2.0 * np.arctan2(sine, np.abs(w))
+    return v * np.where(sine > 1e-12, angle / np.maximum(sine, 1e-300), 2.0)

@@ -1,0 +1,72 @@
+"""The verdict in words: what a stranger should know of a flight at a glance."""
+
+from typing import Any
+
+from perilune.report.live import clock, distance
+
+# Colour of the word on the page and on the terminal.
+COLOURS = {
+    "landed": "#1a7f4b",
+    "in_orbit": "#1a7f4b",
+    "tipped_over": "#b35900",
+    "crashed": "#b3261e",
+    "lost": "#b3261e",
+    "numerical": "#5f6368",
+}
+FATES = {
+    "landed": "It stands on the Moon.",
+    "tipped_over": "It is down and at rest, but not upright.",
+    "crashed": "It hit the ground harder than it can stand.",
+    "lost": "It is neither down nor where it was meant to be.",
+    "in_orbit": "It is in the orbit that was wanted.",
+    "numerical": "The computation broke down; this is no verdict on the lander.",
+}
+
+
+def word(outcome: str) -> str:
+    return outcome.replace("_", " ")
+
+
+def sentence(result: dict[str, Any]) -> str:
+    """One sentence on where and how it touched the ground."""
+    contact = result.get("contact")
+    if not contact:
+        return f"{FATES[result['outcome']]} {_closed(result.get('cause', ''))}".strip()
+    speeds = f"{contact['vertical_speed_m_s']:.2f} m/s down and {contact['horizontal_speed_m_s']:.2f} m/s sideways"
+    fate = FATES[result["outcome"]]
+    return f"{fate} It touched the ground at {speeds}, {distance(contact['miss_m'])} from the target."
+
+
+def _closed(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!')) else '.'}" if text else ""
+
+
+def touchdown_rows(result: dict[str, Any]) -> list[tuple[str, float, float, str]]:
+    """(what, value, limit, unit) of the touchdown, in the order in which they matter."""
+    contact, limits = result.get("contact"), result.get("limits") or {}
+    if not contact:
+        return []
+    rows = [
+        ("vertical speed", contact["vertical_speed_m_s"], limits.get("vertical_m_s"), "m/s"),
+        ("horizontal speed", contact["horizontal_speed_m_s"], limits.get("horizontal_m_s"), "m/s"),
+        ("tilt", contact["tilt_deg"], limits.get("tilt_deg"), "°"),
+        ("slope of the ground", contact["ground_slope_deg"], limits.get("slope_deg"), "°"),
+    ]
+    return [(name, float(value), float(limit), unit) for name, value, limit, unit in rows if limit is not None]
+
+
+def summary(result: dict[str, Any]) -> str:
+    """The end of `perilune fly`, with rich's markup."""
+    colour = COLOURS[result["outcome"]]
+    lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {sentence(result)}"]
+    if result["outcome"] != "landed" and result.get("cause") and result.get("contact"):
+        lines.append(_closed(result["cause"]))
+    lines.append("")
+    for name, value, limit, unit in touchdown_rows(result):
+        mark = "" if value <= limit else f"  [bold {COLOURS['crashed']}]over[/]"
+        lines.append(f"  {name:<21}{value:8.2f} {unit:<4} limit {limit:g} {unit}{mark}")
+    if result.get("contact"):
+        lines.append(f"  {'touched the ground at':<21} {result['contact']['utc']}  {clock(result['contact']['met_s'])}")
+    lines.append(f"  {'propellant left':<21}{result['propellant_left_kg']:8.1f} kg")
+    lines += ["", *(f"  {name:<10} {path}" for name, path in result["files"].items() if path)]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Mission files become models: degrees become radians here, and nowhere else."""

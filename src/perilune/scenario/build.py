@@ -1,0 +1,198 @@
+"""The only place where world and flight software are constructed: from a mission file to a mission that flies."""
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
+from perilune.dynamics.rigid_body import RigidBody
+from perilune.faults.effects import no_effects
+from perilune.faults.plan import FaultRow, fault_plan
+from perilune.fsw.control.attitude import pointing
+from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance
+from perilune.fsw.guidance.request import LocalState
+from perilune.math.vector import Vec3, vec3
+from perilune.moon.ephemeris import load_ephemeris
+from perilune.moon.frames import moon_orientation
+from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrust, build_fsw, orbit_burn_duration_s
+from perilune.scenario.build_world import build_world
+from perilune.scenario.disperse import Spread, spread_of
+from perilune.scenario.errors import ScenarioError
+from perilune.scenario.schema import MissionFile
+from perilune.sim.coast import Orbit, coasted_orbit
+from perilune.sim.fly import CHUNK_TICKS
+from perilune.sim.mission import Mission, Phase, PhaseKind
+from perilune.sim.outcome import Limits
+from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_at_periapsis
+from perilune.world.plant import World
+
+# Assumed when the flight is laid out; the flight itself takes as long as it takes.
+FINAL_DESCENT_S = 120.0
+WINDOW_S = 40_000.0
+REST_SPEED_M_S, REST_RATE_RAD_S, REST_S = 0.05, 0.01, 2.0
+
+
+class Flightplan(NamedTuple):
+    """A mission ready to fly: what flies, the phases, the dispersions, and when mission elapsed time zero is."""
+
+    mission: Mission
+    phases: tuple[Phase, ...]
+    spread: Spread
+    epoch: Epoch
+    file: MissionFile
+
+
+class _Orbits(NamedTuple):
+    """The flight's geometry, worked back from the landing."""
+
+    ignition: Ellipse
+    braking_s: float
+    arc_rad: float
+    start_s: float  # before ignition
+    burn_before_ignition_s: float  # middle of the descent-orbit burn; zero without one
+
+
+def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
+    """Everything that a flight from the pre-landing orbit needs; ScenarioError when the orbit cannot reach the site."""
+    orbits = _orbits(file)
+    landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
+    cycle_s = float(file.flight_software.cycle_s)
+    ignition_s = orbits.start_s
+    epoch = landing.after(-(orbits.start_s + orbits.braking_s + FINAL_DESCENT_S))
+    ephemeris = load_ephemeris(epoch, WINDOW_S)
+    world = build_world(file, ephemeris)
+    at_ignition = _at_ignition(file, world, orbits)
+    start, burn_m_s = _back_to_start(file, world, at_ignition, orbits)
+    burn_s = orbit_burn_duration_s(file, burn_m_s)
+    burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s
+    moments = Moments(burn_at_s, burn_m_s, ignition_s)
+    first_burn_s = burn_at_s if file.orbit.descent is not None else ignition_s
+    mission = Mission(
+        world=world,
+        fsw=build_fsw(file, ephemeris, moments),
+        faults=fault_plan(faults),
+        limits=_limits(file),
+        start=_body(world, start, first_burn_s),
+        propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg)),
+        quiet=no_effects(sum(g.count for g in file.engines), sum(g.count for g in file.thrusters)),
+        tick_s=jnp.asarray(cycle_s),
+    )
+    return Flightplan(mission, _phases(file, moments, burn_s), spread_of(file), epoch, file)
+
+
+def _limits(file: MissionFile) -> Limits:
+    limits = file.limits
+    numbers = (
+        float(limits.vertical_m_s),
+        float(limits.horizontal_m_s),
+        math.radians(limits.tilt_deg),
+        math.radians(limits.slope_deg),
+        2.0 * float(file.legs.pad_circle_m) / math.sqrt(2.0),
+        REST_SPEED_M_S,
+        REST_RATE_RAD_S,
+        REST_S,
+    )
+    return Limits(*(jnp.asarray(number) for number in numbers))
+
+
+def _orbits(file: MissionFile) -> _Orbits:
+    orbit = file.orbit
+    low_km = orbit.descent.periapsis_altitude_km if orbit.descent is not None else orbit.periapsis_altitude_km
+    high_m = 1e3 * float(orbit.apoapsis_altitude_km)
+    ignition = ellipse_of_altitudes(1e3 * float(low_km), high_m)
+    before = ellipse_of_altitudes(1e3 * float(orbit.periapsis_altitude_km), high_m)
+    braking_s, range_m = braking_estimate(file, ignition)
+    mean_radius_m = 0.5 * (ignition.periapsis_m + RADIUS_MOON_M + float(file.site.elevation_m))
+    arc_rad = (range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m
+    burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if orbit.descent is not None else 0.0
+    start_s = float(orbit.start_before_ignition_orbits) * before.period_s
+    return _Orbits(ignition, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+
+
+def braking_estimate(file: MissionFile, ellipse: Ellipse) -> tuple[float, float]:
+    """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence at the lowest point."""
+    guidance: BrakingGuidance = braking_guidance(file)
+    thrust_n, exhaust_m_s = braking_thrust(file)
+    speed, radius_m = ellipse.speed_m_s(ellipse.periapsis_m), ellipse.periapsis_m
+    local = LocalState(
+        up_lci=vec3((0.0, 0.0, 1.0)),
+        downrange_lci=vec3((1.0, 0.0, 0.0)),
+        cross_lci=vec3((0.0, 1.0, 0.0)),
+        radius_m=jnp.asarray(radius_m),
+        altitude_m=jnp.asarray(radius_m - RADIUS_MOON_M),
+        vertical_speed_m_s=jnp.asarray(0.0),
+        v_ground_lci_m_s=vec3((speed, 0.0, 0.0)),
+        ground_speed_m_s=jnp.asarray(0.0),
+        gravity_m_s2=jnp.asarray(GM_MOON_M3_S2 / radius_m**2),
+    )
+    zero = jnp.asarray(0.0)
+    mass_kg = jnp.asarray(float(file.vehicle.mass_start_kg))
+    aim = BrakingAim(local, jnp.asarray(thrust_n), jnp.asarray(exhaust_m_s), mass_kg, zero, zero)
+    state = guidance.init()
+    update = eqx.filter_jit(guidance.update)
+    for _ in range(40):
+        state = update(state, aim, jnp.asarray(False))
+    return float(state.time_to_go_s), float(state.range_m)
+
+
+def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
+    """Lowest point of the orbit, on the plane that holds the site when it is reached."""
+    ignition_s = orbits.start_s
+    landing_s = ignition_s + orbits.braking_s + FINAL_DESCENT_S
+    q_lci_lfme = moon_orientation(world.ephemeris, jnp.asarray(landing_s)).q_lfme_lci.inverse()
+    site = np.asarray((q_lci_lfme @ world.site.r_origin_lfme_m.unit()).array())
+    pole = np.asarray((q_lci_lfme @ vec3((0.0, 0.0, 1.0))).array())
+    try:
+        normal = orbit_normal(site, pole, math.radians(file.orbit.inclination_deg), file.orbit.direction == "southbound")
+    except PlaneError as error:
+        raise ScenarioError(f"orbit.inclination_deg: {error}") from None
+    r_lci_m, v_lci_m_s = state_at_periapsis(orbits.ignition, site, normal, orbits.arc_rad)
+    return Orbit(vec3(r_lci_m), vec3(v_lci_m_s))
+
+
+def _back_to_start(file: MissionFile, world: World, at_ignition: Orbit, orbits: _Orbits) -> tuple[Orbit, float]:
+    """The state at mission elapsed time zero, and the velocity that the descent-orbit burn takes out (m/s)."""
+    back = eqx.filter_jit(coasted_orbit)
+    if file.orbit.descent is None:
+        return back(world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.start_s)), 0.0
+    burn_at_s = orbits.start_s - orbits.burn_before_ignition_s
+    high = back(world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.burn_before_ignition_s))
+    radius_m, speed_m_s = float(high.r_lci_m.norm()), float(high.v_lci_m_s.norm())
+    before = ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
+    burn_m_s = before.speed_m_s(radius_m) - speed_m_s
+    faster = Orbit(high.r_lci_m, high.v_lci_m_s + high.v_lci_m_s.unit() * burn_m_s)
+    return back(world, faster, jnp.asarray(burn_at_s), jnp.asarray(-burn_at_s)), burn_m_s
+
+
+def _body(world: World, start: Orbit, first_burn_s: float) -> RigidBody:
+    """At the start, held in the attitude in which the first burn begins: flying backwards, +x down."""
+    then = eqx.filter_jit(coasted_orbit)(world, start, jnp.asarray(0.0), jnp.asarray(first_burn_s))
+    backwards, keel = -then.v_lci_m_s.unit(), -then.r_lci_m.cross(then.v_lci_m_s).unit()
+    still = Vec3(*(jnp.zeros(()) for _ in range(3)))
+    return RigidBody(start.r_lci_m, start.v_lci_m_s, pointing(backwards, keel.cross(backwards)), still)
+
+
+def _phases(file: MissionFile, moments: Moments, burn_s: float) -> tuple[Phase, ...]:
+    """The file's phases on the clock, in whole chunks of ticks."""
+    chunk_s = CHUNK_TICKS * float(file.flight_software.cycle_s)
+    ends = {
+        "descent_orbit_burn": moments.orbit_burn_s,
+        "burn_over": moments.orbit_burn_s + burn_s,
+        "ignition": moments.ignition_s,
+    }
+    phases, now, uplinked = [], 0, False
+    for phase in file.phases:
+        lead_s, linger_s = float(phase.lead_s or 0.0), float(phase.linger_s or 0.0)
+        if phase.until == "rest":
+            end = now + math.ceil(float(phase.longest_s) / chunk_s)
+        else:
+            at_s = ends[phase.until] - lead_s + linger_s
+            end = max(now, math.floor(at_s / chunk_s) if phase.kind == "coast" else math.ceil(at_s / chunk_s))
+        powered = phase.kind == "powered"
+        phases.append(Phase(phase.name, PhaseKind(phase.kind), now * CHUNK_TICKS, end * CHUNK_TICKS, powered and not uplinked))
+        now, uplinked = end, uplinked or powered
+    return tuple(phases)

@@ -1,0 +1,90 @@
+"""The mission file as a whole."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from perilune.scenario.schema_flight import Belief, FlightSoftware, Phase, SequenceRow
+from perilune.scenario.schema_place import Gravity, Mission, Observed, Orbit, Site, Terrain, Tracking
+from perilune.scenario.schema_quantity import complain
+from perilune.scenario.schema_sensors import Sensors
+from perilune.scenario.schema_table import Table
+from perilune.scenario.schema_vehicle import Dispersions, Engines, Legs, Limits, Slosh, Thrusters, Vehicle
+
+FILE_FORMAT = 1
+
+
+class MissionFile(Table):
+    """A mission: place, orbit, lander, sensors, flight software, phases, and what history observed.
+
+    Every number is a float that carries its `provenance` (bounds and source). Units stand in the keys: degrees and kilometres here,
+    radians and metres once the builder has been over it.
+    """
+
+    format: Literal[1] = Field(description="version of this format")
+    mission: Mission
+    site: Site
+    orbit: Orbit
+    vehicle: Vehicle
+    engines: tuple[Engines, ...] = Field(min_length=1)
+    thrusters: tuple[Thrusters, ...] = Field(min_length=1)
+    slosh: Slosh
+    legs: Legs
+    limits: Limits
+    sensors: Sensors
+    terrain: Terrain
+    gravity: Gravity = Gravity(source="design")
+    belief: Belief
+    flight_software: FlightSoftware
+    sequence: tuple[SequenceRow, ...] = Field(min_length=1)
+    tracking: Tracking
+    dispersions: Dispersions
+    observed: Observed | None = None
+    phases: tuple[Phase, ...] = Field(min_length=1)
+
+    _text: str = PrivateAttr("")
+    _folder: Path | None = PrivateAttr(None)
+
+    @property
+    def name(self) -> str:
+        return self.mission.name
+
+    @property
+    def text(self) -> str:
+        """The file as it was read."""
+        return self._text
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self._text.encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file lies, for the map that it names; none for the catalogue."""
+        return self._folder
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Words by which `--from` may start a flight, in order of flight."""
+        return tuple(phase.entry for phase in self.phases if phase.entry is not None)
+
+    @model_validator(mode="after")
+    def _ends_on_the_ground(self) -> "MissionFile":
+        last = self.phases[-1]
+        if last.until != "rest":
+            raise complain(("phases", f"ends with '{last.name}', until '{last.until}'; the last phase must be powered, until 'rest'"))
+        if not self.entries:
+            raise complain(("phases", "has no entry; name one, so that a flight can start there"))
+        burns = any(phase.until == "descent_orbit_burn" for phase in self.phases)
+        if burns and (self.orbit.descent is None or self.flight_software.orbit_burn is None):
+            raise complain(("phases", "waits for a descent-orbit burn; give orbit.descent and flight_software.orbit_burn too"))
+        for name in [engines.name for engines in self.engines if not engines.used_in]:
+            raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a mission file, for editors."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **MissionFile.model_json_schema()}

@@ -1,0 +1,159 @@
+"""What flight software believes and how it is set, and the phases of the flight."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from perilune.scenario.schema_quantity import complain
+from perilune.scenario.schema_table import AcuteAngle, Count, Elevation, NonNegative, Number, Positive, Share, Table, Within
+from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
+
+Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
+Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
+
+
+class Belief(Table):
+    """What flight software holds for true where it is not the nominal value of the world, and of the ground below its way."""
+
+    terrain_sigma_m: Positive = Field(description="relief about the site's height, along the approach")
+    terrain_correlation_km: Positive
+    relief_factor: Positive = Field(description="inflates the relief between a beam's footprint and the point below")
+    gravity_degree: Count = 8
+    mass_start_kg: Positive | None = None
+    mass_dry_kg: Positive | None = None
+    thrust_scale: Scale | None = None
+    isp_scale: Scale | None = None
+    site_elevation_m: Elevation | None = None
+    sensor_sigma_scale: Scale | None = None
+
+
+class Gate(Table):
+    """Which readings the filter believes. Refusing for good is what lost Hakuto-R Mission 1."""
+
+    sigmas: Positive
+    limit_m: Positive | None = Field(None, description="innovations beyond it are refused, however large their sigma")
+    policy: Literal["reject_once", "readmit", "reject_for_good"]
+    count: Count = Field(1, description="refusals in a row before the policy acts")
+
+
+class Gates(Table):
+    altimeter: Gate
+    velocimeter: Gate
+    star_tracker: Gate
+
+
+class OrbitBurn(Table):
+    """Burn that lowers the orbit: it ends on counted velocity, or on its back-up timer."""
+
+    timer_factor: Positive = Field(description="back-up timer over the expected duration")
+
+
+class Braking(Table):
+    """Targets at the end of braking: a gate over the ground."""
+
+    gate_altitude_m: Positive
+    gate_downrange_m: NonNegative = Field(description="of the site beyond the gate")
+    vertical_m_s: NonNegative = Field(description="downward")
+    horizontal_m_s: NonNegative
+    throttle_nominal: ThrottleShare
+    throttle_min: ThrottleShare
+    throttle_max: ThrottleShare
+    freeze_s: Positive = Field(description="the solution is held below this time to go")
+
+
+class PitchUp(Table):
+    upright_deg: AcuteAngle = Field(description="pitch-up ends at this tilt")
+
+
+class Approach(Table):
+    """Flight to a point over the site."""
+
+    wanted: bool
+    gain: Annotated[Number, Within(6, 12, "6: E-guidance, 12: Apollo's law without jerk")]
+    end_altitude_m: Positive
+    end_vertical_m_s: NonNegative = Field(description="downward")
+    tilt_max_deg: AcuteAngle
+
+
+class VerticalDescent(Table):
+    """Rate of descent against height."""
+
+    touchdown_m_s: Positive
+    low_altitude_m: Positive = Field(description="constant speed below")
+    deceleration_m_s2: Positive
+    descent_max_m_s: Positive
+    vertical_gain_hz: Positive
+    horizontal_gain_hz: Positive
+    tilt_max_deg: AcuteAngle
+    tilt_low_deg: AcuteAngle
+
+
+class Attitude(Table):
+    """Attitude control."""
+
+    frequency_rad_s: Positive
+    damping: Positive
+    turn_max_deg_s: Positive
+    dead_band_deg: Positive
+
+
+class Monitors(Table):
+    """Confirmation counters and limits."""
+
+    touchdown_cycles: Count
+    other_cycles: Count
+    attitude_error_deg: AcuteAngle
+    propellant_min_kg: NonNegative
+    accel_share_min: Share
+    secure_s: NonNegative = Field(description="from touchdown to the surface mode")
+
+
+class FlightSoftware(Table):
+    """Settings of flight software."""
+
+    cycle_s: Cycle
+    gates: Gates
+    orbit_burn: OrbitBurn | None = None
+    braking: Braking
+    pitch_up: PitchUp
+    approach: Approach
+    vertical_descent: VerticalDescent
+    attitude: Attitude
+    monitors: Monitors
+
+
+class SequenceRow(Table):
+    """A command, and the one event that releases it."""
+
+    command: Literal["accelerometers_on", "altimeter_on", "velocimeter_on", "start_descent_orbit_burn", "arm_braking"]
+    met_s: NonNegative | None = None
+    before_ignition_s: NonNegative | None = Field(None, description="before the predicted start of the phase's burn")
+    mode: ModeName | None = None
+    below_altitude_m: Positive | None = Field(None, description="as believed")
+
+    @model_validator(mode="after")
+    def _has_one_release(self) -> "SequenceRow":
+        releases = ("met_s", "before_ignition_s", "mode", "below_altitude_m")
+        given = [key for key in releases if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise complain(("", f"has {' and '.join(given) or 'no release'}; give exactly one of {', '.join(releases)}"))
+        return self
+
+
+class Phase(Table):
+    """A coast or a powered phase, and what ends it."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
+    kind: Literal["coast", "powered"]
+    entry: str | None = Field(None, description="word by which --from starts a flight here")
+    until: Literal["descent_orbit_burn", "burn_over", "ignition", "rest"]
+    lead_s: NonNegative | None = Field(None, description="ends this long before that moment, as predicted")
+    linger_s: NonNegative | None = Field(None, description="ends this long after that moment")
+    longest_s: Positive = Field(description="time allowed, for a powered phase")
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "Phase":
+        ends = {"coast": ("descent_orbit_burn", "ignition"), "powered": ("burn_over", "rest")}[self.kind]
+        if self.until not in ends:
+            raise complain(("until", f"is '{self.until}'; a {self.kind} phase ends at {' or '.join(ends)}"))
+        return self

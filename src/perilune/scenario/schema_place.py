@@ -1,0 +1,185 @@
+"""Where and when: mission, site, orbit, ground, tracking, and what history saw."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AwareDatetime, Field, field_validator, model_validator
+
+from perilune.scenario.schema_quantity import complain
+from perilune.scenario.schema_table import (
+    Angle,
+    Correlation,
+    Count,
+    Elevation,
+    Latitude,
+    Longitude,
+    NonNegative,
+    Number,
+    Positive,
+    Share,
+    Table,
+    Within,
+)
+
+# DE421 with its librations covers 1900 to 2050; a margin keeps every flight inside.
+YEARS = (1901, 2049)
+
+Hurst: TypeAlias = Annotated[Number, Within(0.01, 0.99, "roughness exponent")]
+MapRelief: TypeAlias = Annotated[Number, Within(0, 2000, "metres")]
+SlopeMedian: TypeAlias = Annotated[Number, Within(0, 30, "degrees")]
+SlopeBaseline: TypeAlias = Annotated[Number, Within(1, 100, "metres")]
+Age: TypeAlias = Annotated[Number, Within(0.1, 4.5, "thousand million years")]
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment, if it is told in UTC and the ephemeris covers it."""
+    if moment.utcoffset() != timedelta(0):
+        raise complain(("", f"is {moment.isoformat()}; it must be in UTC (end it with Z)"))
+    if not YEARS[0] <= moment.year <= YEARS[1]:
+        raise complain(("", f"is {moment.isoformat()}; the ephemeris covers {YEARS[0]} to {YEARS[1]}"))
+    return moment
+
+
+class Mission(Table):
+    """Name and story."""
+
+    name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="as typed on the command line")
+    title: str
+    operator: str
+    summary: str = Field(description="one sentence: what it was to do")
+
+
+class Ellipse(Table):
+    """Published landing ellipse; full axes."""
+
+    major_km: Positive
+    minor_km: Positive
+    azimuth_deg: Angle = Field(description="of the major axis, clockwise from north")
+
+
+class Site(Table):
+    """Where it is to land; mean Earth / rotation axis coordinates."""
+
+    latitude_deg: Latitude
+    longitude_deg: Longitude
+    elevation_m: Elevation
+    ellipse: Ellipse | None = None
+
+
+class DescentOrbit(Table):
+    """Orbit after a descent-orbit burn that the flight itself makes."""
+
+    periapsis_altitude_km: Positive
+    burn_before_ignition_orbits: Positive
+
+
+class Orbit(Table):
+    """Pre-landing orbit; altitudes over the sphere of 1,737.4 km. Its plane holds the site at `landing_utc`."""
+
+    landing_utc: AwareDatetime
+    landing_earliest_utc: AwareDatetime
+    landing_latest_utc: AwareDatetime
+    periapsis_altitude_km: Positive
+    apoapsis_altitude_km: Positive
+    inclination_deg: Angle
+    direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
+    periapsis: Literal["at_ignition"] = Field("at_ignition", description="where the lowest point lies")
+    start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the pre-landing orbit starts")
+    descent: DescentOrbit | None = None
+
+    _utc = field_validator("landing_utc", "landing_earliest_utc", "landing_latest_utc")(in_utc)
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "Orbit":
+        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
+            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
+            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
+        if not self.landing_earliest_utc <= self.landing_utc <= self.landing_latest_utc:
+            allowed = f"between {self.landing_earliest_utc.isoformat()} and {self.landing_latest_utc.isoformat()}"
+            raise complain(("landing_utc", f"is {self.landing_utc.isoformat()}; it must lie {allowed}"))
+        return self
+
+
+class Crater(Table):
+    """A crater with a name."""
+
+    name: str
+    latitude_deg: Latitude
+    longitude_deg: Longitude
+    diameter_km: Positive
+    depth_m: Positive = Field(description="from the crest of the rim to the floor")
+    rim_m: NonNegative = Field(description="from the surrounding plain to the crest")
+    floor_share: Share = Field(description="radius of the flat floor over the radius of the crest; 0 is a bowl")
+
+    @model_validator(mode="after")
+    def _is_a_hole(self) -> "Crater":
+        if self.rim_m > self.depth_m:
+            raise complain(
+                ("rim_m", f"is {self.rim_m:g}; it must be at most depth_m, {self.depth_m:g} (depth counts from the rim's crest)")
+            )
+        return self
+
+
+class Terrain(Table):
+    """The ground: a plain, statistical relief, craters with a name, or a map that the user brings."""
+
+    elevation_m: Elevation = Field(description="of the plain around, over the sphere of 1,737.4 km, craters aside")
+    hurst: Hurst
+    slope_median_deg: SlopeMedian
+    slope_baseline_m: SlopeBaseline
+    map_relief_m: MapRelief = Field(description="rms height difference over 7.58 km, the cell of the map LDEM_4; named craters come on top")
+    surface_age_ga: Age
+    small_crater_share: Share = Field(description="of the short-wave slope variance, carried by small craters")
+    seed: int = Field(ge=0, lt=2**32, description="of the relief tiles; each flight sees them at its own offset")
+    friction: Positive
+    bearing_kpa_m: Positive = Field(description="growth of the ground's bearing pressure with depth")
+    craters: tuple[Crater, ...] = ()
+    map: str | None = Field(None, description="a PDS .LBL or .IMG, or a GeoTIFF, beside the mission file; it replaces plain and craters")
+
+
+class Tracking(Table):
+    """1 sigma of the state vector that the ground sends up before the descent, in radial, along and cross axes."""
+
+    radial_m: Positive
+    along_m: Positive
+    cross_m: Positive
+    radial_m_s: Positive
+    along_m_s: Positive
+    cross_m_s: Positive
+    radial_speed_with_along_place: Correlation
+    along_speed_with_radial_place: Correlation
+
+
+class Gravity(Table):
+    """Degree and order of the Moon's field."""
+
+    degree: Count = 10
+
+
+class ObservedEvent(Table):
+    """Something that history saw, and when."""
+
+    utc: AwareDatetime
+    name: str
+
+    _utc = field_validator("utc")(in_utc)
+
+
+class ObservedFigure(Table):
+    """A figure of the flight, as it was planned and as it was flown."""
+
+    name: str
+    unit: str
+    planned: float | None = None
+    flown: float | None = None
+
+
+class Observed(Table):
+    """How the real flight ended, and the figures that history left."""
+
+    outcome: Literal["landed", "tipped_over", "crashed", "lost", "never_flown"]
+    cause: str
+    latitude_deg: Latitude | None = None
+    longitude_deg: Longitude | None = None
+    events: tuple[ObservedEvent, ...] = ()
+    figures: tuple[ObservedFigure, ...] = ()

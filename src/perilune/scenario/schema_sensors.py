@@ -1,0 +1,112 @@
+"""The units that flight software sees by; sizes are 1 sigma."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from perilune.scenario.schema_table import AcuteAngle, Direction, NonNegative, Number, Percent, Position, Positive, Table, Within
+
+Cant: TypeAlias = Annotated[Number, Within(0, 120, "degrees from straight down, -z, toward +x")]
+Rate: TypeAlias = Annotated[Number, Within(0, 10, "hertz; at most one reading a cycle", above=True)]
+
+
+class Imu(Table):
+    """Accelerometers and gyros."""
+
+    position_m: Position
+    accel_bias_ug: NonNegative
+    accel_scale_ppm: NonNegative
+    accel_misalignment_mrad: NonNegative
+    accel_walk_ug_sqrt_hz: NonNegative
+    accel_quantum_mm_s: NonNegative
+    accel_max_g: Positive
+    gyro_bias_deg_h: NonNegative
+    gyro_scale_ppm: NonNegative
+    gyro_misalignment_mrad: NonNegative
+    gyro_walk_deg_sqrt_h: NonNegative
+    gyro_quantum_urad: NonNegative
+    gyro_max_deg_s: Positive
+
+
+class StarTracker(Table):
+    """One head."""
+
+    boresight: Direction
+    across_arcsec: Positive
+    about_arcsec: Positive
+    mount_arcsec: NonNegative
+    rate_hz: Rate
+    turn_max_deg_s: Positive
+    exclusion_deg: AcuteAngle
+
+
+class Altimeter(Table):
+    """One beam."""
+
+    kind: Literal["radar", "laser"]
+    position_m: Position
+    cant_deg: Cant
+    beam_half_deg: NonNegative
+    range_min_m: NonNegative
+    range_max_km: Positive
+    incidence_max_deg: AcuteAngle
+    noise_floor_m: NonNegative
+    noise_percent: Percent
+    bias_m: NonNegative
+    scale_percent: Percent
+    mount_mrad: NonNegative
+    dropout_percent: Percent
+    rate_hz: Rate
+
+
+class Velocimeter(Table):
+    """Doppler beams on a cone."""
+
+    kind: Literal["radar", "optical"]
+    position_m: Position
+    cant_deg: Cant
+    beams: Annotated[int, Field(ge=3, le=8)]
+    cone_deg: AcuteAngle
+    range_min_m: NonNegative
+    range_max_km: Positive
+    incidence_max_deg: AcuteAngle
+    speed_floor_m_s: NonNegative
+    speed_percent: Percent
+    range_floor_m: NonNegative
+    range_percent: Percent
+    scale_percent: Percent
+    mount_mrad: NonNegative
+    dropout_percent: Percent
+    rate_hz: Rate
+
+
+class Touchdown(Table):
+    """One switch a pad."""
+
+    miss_percent: Percent
+
+
+class Clock(Table):
+    """Onboard clock, set at the uplink."""
+
+    offset_ms: NonNegative
+    drift_ppm: NonNegative
+
+
+class Gauge(Table):
+    """Propellant gauge."""
+
+    bias_percent: Percent = Field(description="of full tanks")
+    noise_percent: Percent = Field(description="of full tanks")
+
+
+class Sensors(Table):
+    """Every unit aboard."""
+
+    imu: Imu
+    star_tracker: StarTracker
+    altimeter: Altimeter
+    velocimeter: Velocimeter
+    touchdown: Touchdown
+    clock: Clock
+    gauge: Gauge

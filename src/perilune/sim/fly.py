@@ -1,0 +1,138 @@
+"""A flight: the same tick, repeated until every lander of the batch is down.
+
+A batch is one program. Only what differs from lander to lander carries the batch axis; the tick is shared. Ticks are flown in chunks of
+fixed length, so that a flight can be watched, recorded and stopped, and its record leaves the device as it goes.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from perilune.faults.plan import no_faults_yet
+from perilune.math.random import stream_of_seed
+from perilune.math.vector import zero_vec3
+from perilune.sim.coast import coast
+from perilune.sim.mission import Frame, Mission, MissionState, Phase, PhaseKind
+from perilune.sim.outcome import undecided
+from perilune.sim.step import LANDERS, step
+from perilune.types import Flag, Index
+from perilune.wire.uplink import StateVector, Uplink
+
+CHUNK_TICKS = 100
+
+Recorder = Callable[[Frame], Any]
+
+
+class Fleet(eqx.Module):
+    """A batch: what all share, what each has of its own (a mission of which only dispersed leaves are there), and their seeds."""
+
+    shared: Mission
+    own: Mission
+    seeds: Int[Array, " landers"]
+
+    @property
+    def width(self) -> int:
+        return self.seeds.shape[0]
+
+
+def _each(function: Callable, *batched: Any, shared: tuple = ()) -> Any:
+    """One lander's function over the batch, with the batch axis named."""
+    axes = (*(0 for _ in batched), *(None for _ in shared))
+    return jax.vmap(function, in_axes=axes, axis_name=LANDERS)(*batched, *shared)
+
+
+@eqx.filter_jit
+def start(fleet: Fleet, tick: Index) -> MissionState:
+    """Every lander in its orbit, asleep, at the first tick."""
+
+    def one(own: Mission, seed: Index) -> MissionState:
+        mission = eqx.combine(own, fleet.shared)
+        stream = stream_of_seed(seed)
+        world = mission.world.init(mission.start, mission.propellant_kg, stream.named("sensors"), tick)
+        fsw = mission.fsw.init(tick * mission.tick_s)
+        return MissionState(world, fsw, no_faults_yet(mission.faults), undecided(), fsw.modes.mode, stream)
+
+    return _each(one, fleet.own, fleet.seeds)
+
+
+@eqx.filter_jit
+def sleep(fleet: Fleet, states: MissionState, start_tick: Index, end_tick: Index) -> MissionState:
+    """A coast."""
+
+    def one(own: Mission, state: MissionState) -> MissionState:
+        mission = eqx.combine(own, fleet.shared)
+        return eqx.tree_at(lambda s: s.world, state, coast(mission.world, state.world, start_tick, end_tick))
+
+    return _each(one, fleet.own, states)
+
+
+@eqx.filter_jit
+def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag) -> MissionState:
+    """Flight software wakes: clock, star tracker, and the state vector that the ground sends, if it does."""
+
+    def one(own: Mission, state: MissionState) -> MissionState:
+        mission = eqx.combine(own, fleet.shared)
+        _, measurements = mission.world.measure(state.world, state.stream.named("sensors"), tick)
+        body = state.world.body
+        sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, tick * mission.tick_s, state.stream.named("tracking").at(tick))
+        uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, jnp.asarray(uplinked)))
+        return eqx.tree_at(lambda s: s.fsw, state, mission.fsw.wake(state.fsw, measurements, uplink))
+
+    return _each(one, fleet.own, states)
+
+
+@eqx.filter_jit
+def fly_chunk(fleet: Fleet, states: MissionState, first_tick: Index, recorder: Recorder) -> tuple[MissionState, Any]:
+    """A hundred ticks. The tick comes from the scan's inputs and is shared, so that slow work stays a real branch."""
+
+    def one(own: Mission, state: MissionState, tick: Index) -> tuple[MissionState, Any]:
+        state, frame = step(eqx.combine(own, fleet.shared), state, silence(), tick)
+        return state, recorder(frame)
+
+    def all_of_them(states: MissionState, tick: Index) -> tuple[MissionState, Any]:
+        return _each(one, fleet.own, states, shared=(tick,))
+
+    return jax.lax.scan(all_of_them, states, first_tick + jnp.arange(CHUNK_TICKS))
+
+
+def silence() -> Uplink:
+    """Nothing comes from the ground."""
+    zero = jnp.zeros(())
+    nowhere = StateVector(zero, zero_vec3(), zero_vec3(), jnp.zeros((6, 6)), jnp.asarray(False))
+    return Uplink(nowhere)
+
+
+def no_record(frame: Frame) -> None:
+    """Campaigns keep verdicts, not histories."""
+    return None
+
+
+class Chunk(eqx.Module):
+    """What came out of a chunk: states at its end, and the record of its ticks (tick first, then lander)."""
+
+    states: MissionState
+    record: Any
+    first_tick: int
+    phase: Phase
+
+
+def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record) -> Iterator[Chunk]:
+    """Fly all phases; yields after each chunk. Ends when all landers have a verdict, or with the last phase."""
+    states = start(fleet, jnp.asarray(phases[0].start_tick))
+    for phase in phases:
+        first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
+        if phase.kind is PhaseKind.COAST:
+            states = sleep(fleet, states, first, last)
+            continue
+        states = wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
+        for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
+            states, record = fly_chunk(fleet, states, jnp.asarray(tick), recorder)
+            yield Chunk(states, record, tick, phase)
+            if bool(np.all(np.asarray(states.verdict.over()))):
+                return
+

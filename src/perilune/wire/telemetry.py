@@ -1,0 +1,59 @@
+"""What flight software reports of itself each cycle: its belief, never the truth."""
+
+import enum
+
+import equinox as eqx
+from jaxtyping import Array, Bool, Float
+
+from perilune.math.rotation import Rotation
+from perilune.math.vector import Vec3
+from perilune.types import Flag, Index, Scalar
+
+
+class Mode(enum.IntEnum):
+    """Modes of flight software; text for people is made on the ground."""
+
+    COAST = 0
+    DESCENT_ORBIT_BURN = 1
+    BRAKING = 2
+    PITCH_UP = 3
+    APPROACH = 4
+    VERTICAL_DESCENT = 5
+    TOUCHDOWN = 6
+    SURFACE = 7
+
+
+class GateReport(eqx.Module):
+    """One scalar channel of the filter at its last update."""
+
+    innovation: Scalar  # unit of the channel
+    sigma: Scalar  # square root of the predicted innovation variance
+    used: Flag  # accepted by the gate
+    fresh: Flag  # a reading came this cycle
+
+
+class NavTelemetry(eqx.Module):
+    r_lci_m: Vec3
+    v_lci_m_s: Vec3
+    q_lci_body: Rotation
+    bias_accel_m_s2: Vec3
+    bias_gyro_rad_s: Vec3
+    terrain_m: Scalar  # estimated height of the ground below over the reference sphere of the site
+    sigma: Float[Array, " states"]  # square roots of the covariance diagonal, in the filter's order
+    altimeter: GateReport
+    velocimeter: GateReport
+    star_tracker: GateReport
+
+
+class Telemetry(eqx.Module):
+    clock_s: Scalar
+    mode: Index
+    nav: NavTelemetry
+    altitude_m: Scalar  # over the ground, as believed
+    vertical_speed_m_s: Scalar  # positive down, as believed
+    horizontal_speed_m_s: Scalar
+    thrust_direction_cmd_lci: Vec3
+    accel_cmd_m_s2: Scalar
+    time_to_go_s: Scalar
+    mass_kg: Scalar
+    monitors: Bool[Array, " monitors"]

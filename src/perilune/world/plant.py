@@ -1,0 +1,365 @@
+"""The plant: the lander and the Moon about it. It measures, and it advances; it never decides.
+
+**Model.** A rigid body with a pendulum of propellant, engines and thrusters, in the gravity of the Moon, the Earth and the Sun. One tick
+is a few substeps: thrust is integrated with its lags, attitude by the mean rate, position and velocity by the midpoint rule. The
+Moon's central term is evaluated in each substep, what is beside it once a tick at mid-tick. Near the ground the same motion is taken through
+legs and hull in fine steps.
+**Neglects** the motion of the centre of mass within the body (0.5 mm/s), propellant swing while legs touch, and the Moon's turning during a contact substep.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool
+
+from perilune.constants import RADIUS_MOON_M
+from perilune.dynamics.gravity import Gravity, Sky
+from perilune.dynamics import rigid_body
+from perilune.dynamics.rigid_body import Inertia, RigidBody, mass_properties, spin_rates_rad_s2
+from perilune.math.random import Stream
+from perilune.math.rotation import Rotation, from_rotation_vector
+from perilune.math.vector import Vec3, zero_vec3
+from perilune.moon.ephemeris import Ephemeris
+from perilune.moon.frames import MoonOrientation, SiteFrame, lfme_from_lci, moon_orientation
+from perilune.moon.terrain import Terrain
+from perilune.types import Flag, Index, Scalar
+from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.measurements import Measurements
+from perilune.world.contact import ContactBody, ContactLoad, GroundPlane, advance_contact
+from perilune.world.kinematics import Kinematics
+from perilune.world.landing_gear import GearState, LandingGear
+from perilune.world.mass_properties import MassProperties
+from perilune.world.propulsion import Propulsion, PropulsionState
+from perilune.world.sensors import Sensors, SensorStates
+from perilune.world.sensors.sensor import Increments, Reach, Seen
+from perilune.world.slosh import Slosh, SloshDrive, SloshState
+from perilune.world.tracking import GroundTracking
+
+SUBSTEPS = 4
+# Ground under one pad is taken flat over this width.
+PAD_FOOTPRINT_M = 1.0
+CONTACT_STEPS = 10  # fine steps in each substep
+# The batch axis over which "any lander" is asked; the simulation names it.
+LANDERS = "landers"
+
+
+class Touch(eqx.Module):
+    """What has met the ground so far."""
+
+    pads: Bool[Array, " pads"]  # in the last tick
+    hull: Flag
+    ever: Flag
+
+
+class WorldState(eqx.Module):
+    body: RigidBody
+    propellant_kg: Scalar
+    propulsion: PropulsionState
+    slosh: SloshState
+    gear: GearState
+    sensors: SensorStates
+    increments: Increments  # of the last tick
+    devices_on: DevicesOn
+    touch: Touch
+    altitude_m: Scalar  # of the centre of mass over the ground below, at the last look
+    seen: Kinematics  # at the end of the last tick
+
+
+class _Substep(eqx.Module):
+    """What one tick carries through its substeps."""
+
+    body: RigidBody
+    propellant_kg: Scalar
+    propulsion: PropulsionState
+    slosh: SloshState
+    gear: GearState
+    delta_v_body_m_s: Vec3
+    delta_theta_body_rad: Vec3
+    touch: Touch
+
+
+class _Held(eqx.Module):
+    """What is held over one tick."""
+
+    mass_kg: Scalar
+    com_body_m: Vec3
+    inertia_kg_m2: Vec3
+    properties: rigid_body.MassProperties
+    perturbation_lci_m_s2: Vec3
+
+
+class _Ground(eqx.Module):
+    """The site frame at mid-tick, and the planes under pads and hull."""
+
+    q_site_lci: Rotation
+    origin_lci_m: Vec3
+    origin_v_lci_m_s: Vec3
+    planes: tuple[GroundPlane, ...]
+
+
+class World(eqx.Module):
+    propulsion: Propulsion
+    mass: MassProperties
+    slosh: Slosh
+    gear: LandingGear
+    sensors: Sensors
+    terrain: Terrain
+    gravity: Gravity
+    ephemeris: Ephemeris
+    site: SiteFrame
+    tracking: GroundTracking
+    r_imu_body_m: Vec3
+    contact_height_m: Scalar  # contact is computed from this height of the centre of mass
+    tick_s: Scalar
+
+    def init(self, body: RigidBody, propellant_kg: Scalar, stream: Stream, tick: Index) -> WorldState:
+        """At rest in its attitude, nothing burning, nothing switched on."""
+        off = DevicesOn(jnp.asarray(False), jnp.asarray(False), jnp.asarray(False))
+        seen = self._kinematics(body, self.mass.at(propellant_kg)[1], tick * self.tick_s)
+        pads = jnp.zeros(len(self.gear.legs), dtype=bool)
+        return WorldState(
+            body=body,
+            propellant_kg=jnp.asarray(propellant_kg, dtype=float),
+            propulsion=self.propulsion.init(),
+            slosh=self.slosh.init(),
+            gear=self.gear.init(),
+            sensors=self.sensors.init(stream),
+            increments=Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float)),
+            devices_on=off,
+            touch=Touch(pads, jnp.asarray(False), jnp.asarray(False)),
+            altitude_m=self._altitude(seen),
+            seen=seen,
+        )
+
+    def placed(self, state: WorldState, body: RigidBody, tick: Index) -> WorldState:
+        """The same lander elsewhere, nothing having been felt on the way."""
+        seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], tick * self.tick_s)
+        nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
+        return eqx.tree_at(
+            lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen))
+        )
+
+    def measure(self, state: WorldState, stream: Stream, tick: Index) -> tuple[WorldState, Measurements]:
+        """All readings at this instant; the tick must be shared by the batch."""
+        mine = self.sensors.reach(state.seen)
+        devices = state.devices_on
+        anyone = Reach(_any_lander(mine.altimeter & devices.altimeter), _any_lander(mine.velocimeter & devices.velocimeter))
+        seen = Seen(
+            truth=state.seen,
+            increments=state.increments,
+            terrain=self.terrain,
+            pads_touching=state.touch.pads,
+            propellant_kg=state.propellant_kg,
+            t_s=tick * self.tick_s,
+            devices_on=state.devices_on,
+            any_in_reach=anyone,
+        )
+        sensors, measurements = self.sensors.measure(state.sensors, seen, stream, tick)
+        return eqx.tree_at(lambda s: s.sensors, state, sensors), measurements
+
+    def advance(self, state: WorldState, commands: Commands, tick: Index) -> WorldState:
+        """One tick of truth."""
+        start_s = tick * self.tick_s
+        middle = moon_orientation(self.ephemeris, start_s + 0.5 * self.tick_s)
+        held = self._held(state, middle, start_s + 0.5 * self.tick_s)
+        ever = state.touch.ever
+        start = _Substep(
+            body=state.body,
+            propellant_kg=state.propellant_kg,
+            propulsion=state.propulsion,
+            slosh=state.slosh,
+            gear=state.gear,
+            delta_v_body_m_s=zero_vec3(),
+            delta_theta_body_rad=zero_vec3(),
+            touch=Touch(jnp.zeros_like(state.touch.pads), jnp.asarray(False), ever),
+        )
+        # How far the lander can come down before the next look.
+        near = state.altitude_m < self.contact_height_m + jnp.where(ever, 0.0, 2.0 * self.tick_s * state.body.v_lci_m_s.norm())
+        end = jax.lax.cond(
+            _any_lander(near),
+            lambda: self._through_contact(start, commands, held, middle, near),
+            lambda: self._free(start, commands, held),
+        )
+        seen = self._kinematics(end.body, held.com_body_m, start_s + self.tick_s)
+        return WorldState(
+            body=end.body,
+            propellant_kg=end.propellant_kg,
+            propulsion=end.propulsion,
+            slosh=end.slosh,
+            gear=end.gear,
+            sensors=state.sensors,
+            increments=Increments(end.delta_v_body_m_s, end.delta_theta_body_rad, jnp.asarray(self.tick_s, dtype=float)),
+            devices_on=commands.devices_on,
+            touch=end.touch,
+            altitude_m=self._altitude(seen),
+            seen=seen,
+        )
+
+    def _altitude(self, seen: Kinematics) -> Scalar:
+        radius_m = seen.r_lfme_m.norm()
+        return radius_m - RADIUS_MOON_M - self.terrain.height_m(seen.r_lfme_m / radius_m)
+
+    def _kinematics(self, body: RigidBody, com_body_m: Vec3, t_s: Scalar) -> Kinematics:
+        orientation = moon_orientation(self.ephemeris, t_s)
+        r_lfme_m, v_lfme_m_s = lfme_from_lci(orientation, body.r_lci_m, body.v_lci_m_s)
+        return Kinematics(
+            r_lci_m=body.r_lci_m,
+            v_lci_m_s=body.v_lci_m_s,
+            q_lci_body=body.q_lci_body,
+            omega_body_lci_rad_s=body.omega_body_lci_rad_s,
+            com_body_m=com_body_m,
+            r_lfme_m=r_lfme_m,
+            v_lfme_in_lfme_m_s=v_lfme_m_s,
+            q_lfme_body=orientation.q_lfme_lci @ body.q_lci_body,
+            sun_direction_lci=self.ephemeris.r_sun_lci_m(t_s).unit(),
+            earth_direction_lci=self.ephemeris.r_earth_lci_m(t_s).unit(),
+        )
+
+    def _held(self, state: WorldState, middle: MoonOrientation, t_s: Scalar) -> _Held:
+        mass_kg, com_body_m, inertia = self.mass.at(state.propellant_kg)
+        ahead_m = state.body.r_lci_m + state.body.v_lci_m_s * (0.5 * self.tick_s)
+        properties = mass_properties(mass_kg, Inertia(inertia.x, inertia.y, inertia.z, 0.0, 0.0, 0.0))
+        return _Held(mass_kg, com_body_m, inertia, properties, self.gravity.perturbation_lci_m_s2(ahead_m, self.sky(middle, t_s)))
+
+    def sky(self, orientation: MoonOrientation, t_s: Scalar) -> Sky:
+        return Sky(orientation.q_lfpa_lci, self.ephemeris.r_earth_lci_m(t_s), self.ephemeris.r_sun_lci_m(t_s))
+
+    def _free(self, start: _Substep, commands: Commands, held: _Held) -> _Substep:
+        dt_s = self.tick_s / SUBSTEPS
+
+        def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
+            return self._free_substep(now, commands, held, number * dt_s), None
+
+        return jax.lax.scan(substep, start, jnp.arange(SUBSTEPS, dtype=float))[0]
+
+    def _free_substep(self, now: _Substep, commands: Commands, held: _Held, t_in_cycle_s: Scalar) -> _Substep:
+        dt_s = self.tick_s / SUBSTEPS
+        now, force, torque = self._pushed(now, commands, held, t_in_cycle_s)
+        body = now.body
+        spin = spin_rates_rad_s2(body.omega_body_lci_rad_s, torque, held.properties)
+        spin = spin_rates_rad_s2(body.omega_body_lci_rad_s + spin * (0.5 * dt_s), torque, held.properties)
+        omega = body.omega_body_lci_rad_s + spin * dt_s
+        mean_omega = body.omega_body_lci_rad_s + spin * (0.5 * dt_s)
+        half_turn = from_rotation_vector(mean_omega * (0.5 * dt_s), "body", "body")
+        q_middle = body.q_lci_body @ half_turn
+        specific_body = force / held.mass_kg
+        specific_lci = q_middle @ specific_body
+        middle_m = body.r_lci_m + body.v_lci_m_s * (0.5 * dt_s)
+        accel = specific_lci + self.gravity.central_lci_m_s2(middle_m) + held.perturbation_lci_m_s2
+        v_lci_m_s = body.v_lci_m_s + accel * dt_s
+        moved = RigidBody(
+            r_lci_m=body.r_lci_m + (body.v_lci_m_s + v_lci_m_s) * (0.5 * dt_s),
+            v_lci_m_s=v_lci_m_s,
+            q_lci_body=(q_middle @ half_turn).normalised(),
+            omega_body_lci_rad_s=omega,
+        )
+        felt = self._felt(specific_body * dt_s, mean_omega, spin, held)
+        return _accumulated(now, moved, felt, mean_omega * dt_s)
+
+    def _pushed(self, now: _Substep, commands: Commands, held: _Held, t_in_cycle_s: Scalar) -> tuple[_Substep, Vec3, Vec3]:
+        """Engines, thrusters and slosh over one substep: force on the whole mass and torque about the centre of mass, body axes."""
+        dt_s = self.tick_s / SUBSTEPS
+        propulsion, thrust, flow_kg_s = self.propulsion.advance(now.propulsion, commands, now.propellant_kg, t_in_cycle_s, dt_s)
+        torque = thrust.torque_about(held.com_body_m)
+        rough = Vec3(*(t / i for t, i in zip(torque.components(), held.inertia_kg_m2.components(), strict=True)))
+        drive = SloshDrive(thrust.force_body_n, rough, held.mass_kg, held.com_body_m, now.propellant_kg)
+        slosh, push = self.slosh.advance(now.slosh, drive, dt_s)
+        total = thrust + push
+        now = eqx.tree_at(
+            lambda s: (s.propulsion, s.slosh, s.propellant_kg), now, (propulsion, slosh, jnp.maximum(now.propellant_kg - flow_kg_s * dt_s, 0.0))
+        )
+        return now, total.force_body_n, total.torque_about(held.com_body_m)
+
+    def _felt(self, delta_v_body_m_s: Vec3, omega: Vec3, spin: Vec3, held: _Held) -> Vec3:
+        """Velocity increment at the inertial unit, which sits off the centre of mass."""
+        dt_s = self.tick_s / SUBSTEPS
+        arm_m = self.r_imu_body_m - held.com_body_m
+        return delta_v_body_m_s + (spin.cross(arm_m) + omega.cross(omega.cross(arm_m))) * dt_s
+
+    def _through_contact(self, start: _Substep, commands: Commands, held: _Held, middle: MoonOrientation, near: Flag) -> _Substep:
+        """Both ways for all; each lander keeps its own."""
+        dt_s = self.tick_s / SUBSTEPS
+        ground = self._ground(start.body, held, middle)
+
+        def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
+            free = self._free_substep(now, commands, held, number * dt_s)
+            touching = self._contact_substep(now, commands, held, ground, number * dt_s)
+            return jax.tree.map(lambda a, b: jnp.where(near, a, b), touching, free), None
+
+        return jax.lax.scan(substep, start, jnp.arange(SUBSTEPS, dtype=float))[0]
+
+    def _ground(self, body: RigidBody, held: _Held, middle: MoonOrientation) -> _Ground:
+        q_lfme_lci = middle.q_lfme_lci
+        q_lci_lfme = q_lfme_lci.inverse()
+        origin_lci_m = q_lci_lfme @ self.site.r_origin_lfme_m
+        spin_lci = q_lci_lfme @ middle.omega_lfme_lci_rad_s
+        q_lfme_body = q_lfme_lci @ body.q_lci_body
+        r_lfme_m = q_lfme_lci @ body.r_lci_m
+        planes = []
+        for leg in self.gear.legs:
+            pad_lfme_m = r_lfme_m + q_lfme_body @ (leg.r_pad_body_m - held.com_body_m)
+            plane = self.terrain.plane_under(pad_lfme_m, PAD_FOOTPRINT_M)
+            foot_lfme_m = pad_lfme_m.unit() * (RADIUS_MOON_M + plane.height_m)
+            planes.append(GroundPlane(self.site.r_site_m(foot_lfme_m), self.site.q_site_lfme @ plane.normal_lfme))
+        return _Ground(
+            q_site_lci=self.site.q_site_lfme @ q_lfme_lci,
+            origin_lci_m=origin_lci_m,
+            # The ground's velocity below the lander: the whole patch moves with it.
+            origin_v_lci_m_s=spin_lci.cross(body.r_lci_m),
+            planes=tuple(planes),
+        )
+
+    def _contact_substep(self, now: _Substep, commands: Commands, held: _Held, ground: _Ground, t_in_cycle_s: Scalar) -> _Substep:
+        dt_s = self.tick_s / SUBSTEPS
+        pushed, force, torque = self._pushed(now, commands, held, t_in_cycle_s)
+        body = now.body
+        q_site_body = ground.q_site_lci @ body.q_lci_body
+        gravity = self.gravity.central_lci_m_s2(body.r_lci_m) + held.perturbation_lci_m_s2
+        load = ContactLoad(
+            mass_kg=held.mass_kg,
+            inertia_kg_m2=held.inertia_kg_m2,
+            com_body_m=held.com_body_m,
+            force_site_n=q_site_body @ force + (ground.q_site_lci @ gravity) * held.mass_kg,
+            torque_body_n_m=torque,
+        )
+        # The patch is followed in its own motion, so that its displacement over the tick is taken out before and put back after.
+        drift_m = ground.origin_v_lci_m_s * t_in_cycle_s
+        before = ContactBody(
+            r_site_m=ground.q_site_lci @ (body.r_lci_m - ground.origin_lci_m - drift_m),
+            v_site_m_s=ground.q_site_lci @ (body.v_lci_m_s - ground.origin_v_lci_m_s),
+            q_site_body=q_site_body,
+            omega_body_rad_s=body.omega_body_lci_rad_s,
+        )
+        gear, after, report = advance_contact(self.gear, now.gear, before, ground.planes, load, dt_s / CONTACT_STEPS, CONTACT_STEPS)
+        q_lci_site = ground.q_site_lci.inverse()
+        moved = RigidBody(
+            r_lci_m=ground.origin_lci_m + drift_m + ground.origin_v_lci_m_s * dt_s + q_lci_site @ after.r_site_m,
+            v_lci_m_s=ground.origin_v_lci_m_s + q_lci_site @ after.v_site_m_s,
+            q_lci_body=q_lci_site @ after.q_site_body,
+            omega_body_lci_rad_s=after.omega_body_rad_s,
+        )
+        mean_omega = (before.omega_body_rad_s + after.omega_body_rad_s) * 0.5
+        spin = (after.omega_body_rad_s - before.omega_body_rad_s) / dt_s
+        from_ground = q_site_body.inverse() @ report.delta_v_site_m_s
+        felt = self._felt(force * (dt_s / held.mass_kg) + from_ground, mean_omega, spin, held)
+        touch = Touch(
+            pads=now.touch.pads | report.pads_touching,
+            hull=now.touch.hull | report.hull_touching,
+            ever=now.touch.ever | jnp.any(report.pads_touching) | report.hull_touching,
+        )
+        pushed = eqx.tree_at(lambda s: (s.gear, s.touch), pushed, (gear, touch))
+        return _accumulated(pushed, moved, felt, mean_omega * dt_s)
+
+
+def _accumulated(now: _Substep, body: RigidBody, felt_m_s: Vec3, turned_rad: Vec3) -> _Substep:
+    return eqx.tree_at(
+        lambda s: (s.body, s.delta_v_body_m_s, s.delta_theta_body_rad),
+        now,
+        (body, now.delta_v_body_m_s + felt_m_s, now.delta_theta_body_rad + turned_rad),
+    )
+
+
+def _any_lander(flag: Flag) -> Flag:
+    return jax.lax.pmax(jnp.asarray(flag).astype(jnp.int32), LANDERS) > 0
+
+

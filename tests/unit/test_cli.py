@@ -1,0 +1,114 @@
+"""The command line: exit status, what goes to which stream, and folders that are never overwritten."""
+
+import json
+
+import pytest
+from synthetic_flight import SyntheticFlight, outcome
+from typer.testing import CliRunner
+
+import perilune
+from perilune.cli import app
+from perilune.scenario.errors import ScenarioError
+from perilune.sim.progress import Progress
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Default folders go to the working directory, and a made-up flight stands in for the simulation."""
+    monkeypatch.chdir(tmp_path)
+    asked = []
+
+    def fly(mission, seed, from_phase, faults, progress):
+        asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults})
+        if "no-such-fault" in faults:
+            raise ScenarioError("--fault no-such-fault: there is no such fault")
+        if "bug" in faults:
+            raise RuntimeError("a bug of ours")
+        progress(Progress("descent", "braking", 0.0, 0.0, 18_000.0, 1.0, 1700.0, 1300.0, 1.0))
+        result = outcome(seed=seed, mission=mission.name)
+        result["contact"]["miss_m"] = float("nan")
+        return SyntheticFlight(outcome=result, terrain=None)
+
+    monkeypatch.setattr(perilune, "fly", fly, raising=False)
+    return asked
+
+
+def test_missions_lists_the_catalogue():
+    told = RUNNER.invoke(app, ["missions"])
+    assert told.exit_code == 0
+    for name in ("luna-25", "hakuto-r-m1", "resilience"):
+        assert name in told.stdout
+
+
+def test_schema_is_json():
+    assert "flight_software" in json.loads(RUNNER.invoke(app, ["schema"]).stdout)["properties"]
+
+
+def test_json_is_one_object_and_progress_goes_to_the_other_stream(tmp_path):
+    told = RUNNER.invoke(app, ["fly", "luna-25", "--seed", "7", "--from", "descent", "--json", "--out", "here"])
+    assert told.exit_code == 0, told.output
+    result = json.loads(told.stdout)
+    assert (result["schema"], result["outcome"], result["seed"]) == (1, "landed", 7)
+    assert result["contact"]["miss_m"] is None  # what is not a number is null
+    assert result["files"]["report"] == "here/report.html"
+    assert (tmp_path / "here" / "flight.nc").stat().st_size > 0
+    assert "altitude" in told.stderr
+
+
+def test_every_flight_gets_a_folder_of_its_own(tmp_path):
+    for _ in range(2):
+        assert RUNNER.invoke(app, ["fly", "luna-25"]).exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "flights").iterdir()) == ["luna-25-seed0-001", "luna-25-seed0-002"]
+
+
+def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("precious")
+    told = RUNNER.invoke(app, ["fly", "luna-25", "--out", "mine"])
+    assert told.exit_code == 2
+    assert "exists already" in told.stderr
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["luna-26"], "there is no mission 'luna-26'; did you mean luna-25?"),
+        (["nowhere.toml"], "there is no file 'nowhere.toml'"),
+        (["luna-25", "--from", "breakfast"], "luna-25 has no such start; allowed: descent"),
+        (["luna-25", "--as-flown"], "--as-flown is not in this version"),
+        (["luna-25", "--mended"], "--mended is not in this version"),
+        (["luna-25", "--fault", "no-such-fault"], "there is no such fault"),
+        (["luna-25", "--seed", "-1"], "--seed"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_status_2(arguments, words, tmp_path):
+    told = RUNNER.invoke(app, ["fly", *arguments])
+    assert told.exit_code == 2
+    assert words in told.stderr
+    assert told.stdout == ""
+    assert not list(tmp_path.glob("flights/*"))
+
+
+def test_our_own_fault_is_status_1(tmp_path):
+    told = RUNNER.invoke(app, ["fly", "luna-25", "--fault", "bug"])
+    assert told.exit_code == 1
+    assert isinstance(told.exception, RuntimeError)
+    assert not list(tmp_path.glob("flights/*"))
+
+
+def test_choices_reach_the_flight(elsewhere):
+    RUNNER.invoke(
+        app, ["fly", "resilience", "--seed", "3", "--from", "descent", "--fault", "altimeter-dead", "--fault", "engine-stuck:0.5"]
+    )
+    assert elsewhere == [{"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter-dead", "engine-stuck:0.5")}]
+
+
+def test_the_end_is_told_in_words():
+    told = RUNNER.invoke(app, ["fly", "luna-25"])
+    assert "LANDED" in told.stdout
+    assert "vertical speed" in told.stdout
+    assert "flights/luna-25-seed0-001/report.html" in told.stdout

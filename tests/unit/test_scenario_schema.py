@@ -1,0 +1,214 @@
+"""Mission files: what is read, and what is refused with which words."""
+
+import pytest
+
+from perilune.scenario.errors import ScenarioError, nearest, split_unit, unknown_key
+from perilune.scenario.load import catalogue, catalogue_names, load, mission_from_text
+from perilune.scenario.schema import MissionFile, json_schema
+from perilune.scenario.schema_quantity import Quantity
+from perilune.scenario.schema_table import Table
+
+LUNA = load("luna-25").text
+
+
+def refused(old: str, new: str) -> tuple[str, ...]:
+    """Complaints about luna-25 with one piece of its text changed."""
+    assert LUNA.count(old) >= 1
+    with pytest.raises(ScenarioError) as caught:
+        mission_from_text(LUNA.replace(old, new, 1))
+    return caught.value.complaints
+
+
+@pytest.mark.parametrize("name", ["luna-25", "hakuto-r-m1", "resilience"])
+def test_the_catalogue_is_read_and_names_itself(name):
+    assert load(name).name == name
+    assert name in catalogue_names()
+
+
+def test_a_number_calculates_and_remembers_its_bounds_and_source():
+    thrust_n = load("luna-25").engines[0].thrust_n
+    assert thrust_n * 2 == 9500.0
+    assert (thrust_n.low, thrust_n.high) == (4600.0, 5200.0)
+    assert thrust_n.provenance.source == "derived"
+
+
+def test_a_plain_number_rests_on_the_source_of_its_table():
+    site = load("luna-25").site
+    assert site.latitude_deg.provenance.source == site.source
+    assert not site.latitude_deg.provenance.bounded
+
+
+def test_bounds_in_percent_stand_about_each_component():
+    inertia = load("luna-25").vehicle.inertia_full_kg_m2
+    assert inertia.provenance.low == pytest.approx((720.0, 720.0, 560.0))
+    assert inertia.provenance.high == pytest.approx((1080.0, 1080.0, 840.0))
+
+
+def numbers_of(table: Table):
+    for key, number in table.numbers():
+        yield key, number
+    for key in type(table).model_fields:
+        value = getattr(table, key)
+        for each in value if isinstance(value, tuple) else (value,):
+            if isinstance(each, Table):
+                yield from numbers_of(each)
+
+
+@pytest.mark.parametrize("mission", catalogue(), ids=lambda mission: mission.name)
+def test_every_number_has_a_source_and_every_assumed_one_its_bounds(mission):
+    numbers = list(numbers_of(mission))
+    assert len(numbers) > 150
+    for key, number in numbers:
+        assert number.provenance.source, key
+        assert number.provenance.bounded or not number.provenance.assumed, key
+
+
+@pytest.mark.parametrize("mission", catalogue(), ids=lambda mission: mission.name)
+def test_bounds_hold_their_values(mission):
+    for key, number in numbers_of(mission):
+        provenance = number.provenance
+        for low, value, high in zip(provenance.low, number.components, provenance.high, strict=False):
+            assert low <= value <= high, key
+
+
+def test_an_impossible_value_is_told_with_path_value_and_range():
+    assert refused("latitude_deg = -69.545", "latitude_deg = -854.2") == (
+        "site.latitude_deg is -854.2; it must lie in [-90, 90] (degrees, north positive)",
+    )
+
+
+def test_an_impossible_bound_is_told_too():
+    (line,) = refused("value = 0.2, low = 0.1, high = 0.3", "value = 0.2, low = 0.1, high = 1.3")
+    assert line == "slosh.liquid_share.high is 1.3; it must lie in [0, 1] (a share of the whole)"
+
+
+def test_a_value_outside_its_own_bounds_is_refused():
+    (line,) = refused("value = 4750, low = 4600", "value = 4500, low = 4600")
+    assert line == "engines[0].thrust_n.value is 4500; it must lie within its own bounds [4600, 5200]"
+
+
+def test_a_misspelt_key_gets_the_nearest():
+    (line,) = refused("mass_dry_kg", "mas_dry_kg")
+    assert line == "vehicle.mas_dry_kg is not a key of this table; did you mean mass_dry_kg?"
+
+
+def test_a_misspelt_table_gets_the_nearest():
+    (line,) = refused("[tracking]", "[traking]")
+    assert line == "traking is not a key of this table; did you mean tracking?"
+
+
+def test_a_wrong_unit_is_told_as_such():
+    (line,) = refused("thrust_n = { value = 4750, low = 4600, high = 5200,", "thrust_kn = { value = 4.75, low = 4.6, high = 5.2,")
+    assert line == "engines[0].thrust_kn is given in kilonewtons; the key here is thrust_n (newtons)"
+
+
+def test_a_missing_unit_is_told_as_such():
+    (line,) = refused("hinge_height_m", "hinge_height")
+    assert line == "slosh.hinge_height is given in no unit; the key here is hinge_height_m (metres)"
+
+
+def test_an_assumed_number_needs_bounds():
+    (line,) = refused("liquid_share = { value = 0.2, low = 0.1, high = 0.3 }", "liquid_share = 0.2")
+    assert line.startswith("slosh.liquid_share is assumed but has no bounds")
+
+
+def test_a_number_needs_a_source():
+    lines = refused('[site]\nsource = "Roscosmos, planned landing site, 2023-07"', "[site]")
+    assert [line.split(";")[0] for line in lines] == ["site.latitude_deg has no source", "site.longitude_deg has no source"]
+
+
+def test_one_bound_alone_is_refused():
+    (line,) = refused("length_m = { value = 0.3, low = 0.2, high = 0.45 }", "length_m = { value = 0.3, low = 0.2 }")
+    assert line == "slosh.length_m has one bound; give both low and high"
+
+
+@pytest.mark.parametrize("wrong", ['"heavy"', "true", "nan", "inf", "[1, 2]"])
+def test_what_is_no_number_is_refused(wrong):
+    (line,) = refused("length_m = { value = 0.3, low = 0.2, high = 0.45 }", f"length_m = {wrong}")
+    assert line.startswith("slosh.length_m is ") and line.endswith("; it must be a number")
+
+
+def test_a_missing_key_is_named():
+    assert refused("longitude_deg = 43.544\n", "") == ("site.longitude_deg is missing; it is required",)
+
+
+def test_several_complaints_are_all_told():
+    text = LUNA.replace("latitude_deg = -69.545", "latitude_deg = 100").replace("count = 12", "count = 11")
+    with pytest.raises(ScenarioError) as caught:
+        mission_from_text(text, "mine.toml")
+    assert str(caught.value).splitlines() == [
+        "mine.toml: site.latitude_deg is 100; it must lie in [-90, 90] (degrees, north positive)",
+        "mine.toml: thrusters[1].count is 11; the layout couples_on_three_axes has 12",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "mass_dry_kg = { value = 640, low = 600, high = 690",
+            "mass_dry_kg = { value = 1400, low = 600, high = 1500",
+            "must be below mass_start_kg",
+        ),
+        ("periapsis_altitude_km = 18", "periapsis_altitude_km = 180", "it must be at most apoapsis_altitude_km, 100"),
+        ("2023-08-21T13:45:00Z", "2023-08-21T15:45:00Z", "it must lie between"),
+        ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
+        ('policy = "readmit"', 'policy = "shrug"', "it must be one of 'reject_once', 'readmit' or 'reject_for_good'"),
+        ('until = "rest"', 'until = "ignition"', "a powered phase ends at burn_over or rest"),
+        ("met_s = { value = 0,", 'below_altitude_m = { value = 100, source = "design" }\nmet_s = { value = 0,', "give exactly one of"),
+        ('used_in = ["braking"]', "used_in = []", "has 'KTD', which no mode uses"),
+    ],
+)
+def test_what_cannot_be_flown_is_refused(old, new, words):
+    assert any(words in line for line in refused(old, new))
+
+
+def test_broken_toml_tells_the_place():
+    with pytest.raises(ScenarioError, match=r"mine.toml: is not valid TOML: .*line 1"):
+        mission_from_text("format = = 1", "mine.toml")
+
+
+def test_an_unknown_mission_gets_the_nearest():
+    with pytest.raises(ScenarioError, match="did you mean luna-25"):
+        load("luna25")
+
+
+def test_the_users_own_file_is_read_the_same_way(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(LUNA.replace('name = "luna-25"', 'name = "mine"'), encoding="utf-8")
+    mission = load(path)
+    assert (mission.name, mission.folder) == ("mine", tmp_path)
+    assert mission.sha256 != load("luna-25").sha256
+    with pytest.raises(ScenarioError, match="there is no file"):
+        load(tmp_path / "nowhere.toml")
+
+
+def test_a_hole_in_the_rules_of_a_crater_is_closed():
+    text = load("hakuto-r-m1").text.replace(
+        "rim_m = { value = 1000, low = 600, high = 1300", "rim_m = { value = 2900, low = 600, high = 3000"
+    )
+    with pytest.raises(ScenarioError, match=r"terrain.craters\[0\].rim_m is 2900; it must be at most depth_m, 2300"):
+        mission_from_text(text)
+
+
+def test_json_schema_has_every_table_and_the_ranges():
+    schema = json_schema()
+    assert set(schema["properties"]) == set(MissionFile.model_fields)
+    assert "[-90, 90]" in str(schema["$defs"]["Site"]["properties"]["latitude_deg"])
+    assert schema["$defs"]["Site"]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(("key", "parts"), [("thrust_n", ("thrust", "n")), ("v_m_s", ("v", "m_s")), ("count", ("count", ""))])
+def test_units_are_split_off_keys(key, parts):
+    assert split_unit(key) == parts
+
+
+def test_words_without_a_neighbour_list_what_is_allowed():
+    assert nearest("zzz", ["b", "a"]) == "allowed: a, b"
+    assert unknown_key("zzz", ["b", "a"]).endswith("allowed: a, b")
+
+
+def test_jax_takes_a_quantity_as_a_number():
+    import jax.numpy as jnp
+
+    assert float(jnp.asarray(Quantity(2.5)) * 2) == 5.0
