@@ -61,8 +61,10 @@ def schema() -> None:
 def fly(
     mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
     from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit).")] = None,
-    as_flown: Annotated[bool, typer.Option("--as-flown", help="With what went wrong in the real flight.")] = False,
-    mended: Annotated[bool, typer.Option("--mended", help="As flown, with the design mended.")] = False,
+    as_flown: Annotated[
+        bool | None,
+        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight, or the same with the design mended."),
+    ] = None,
     fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME[:size][@trigger]", help="Break something; repeat it.")] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
@@ -70,21 +72,21 @@ def fly(
 ) -> None:
     """Does it land?"""
     with _bad_input_told():
-        flown_file = _load(mission, from_phase, _variant(as_flown, mended))
+        flown_file = _load(mission, from_phase, _variant(as_flown))
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
-            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ())}, as_json)
+            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ())})
         except BaseException:
             _remove_if_empty(folder)
             raise
     if as_json:
-        print(json.dumps(result, allow_nan=False))
+        print(json.dumps(_plain(result), allow_nan=False))
     else:
         _tell(result)
 
 
-def _variant(as_flown: bool, mended: bool) -> str:
-    return "as-flown" if as_flown else "mended" if mended else "nominal"
+def _variant(as_flown: bool | None) -> str:
+    return "nominal" if as_flown is None else "as-flown" if as_flown else "mended"
 
 
 def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFile:
@@ -96,18 +98,17 @@ def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFil
     return mission
 
 
-def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any], as_json: bool) -> dict[str, Any]:
-    """Fly, write the folder, and return what `--json` prints."""
+def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:
+    """Fly, write the folder, and return what `--json` prints. Progress goes to standard error."""
     _keep_compiled_programs()
     import perilune
     from perilune.report.folder import write_flight
     from perilune.report.live import Watch
 
-    console = _console(to_stderr=as_json)
-    with Watch(console) as watch:
+    with Watch(_console(to_stderr=True)) as watch:
         flight = perilune.fly(mission, progress=watch, **choices)  # type: ignore[attr-defined]
     files = write_flight(flight, mission, folder)
-    return {**_plain(flight.outcome), "files": files}
+    return {**flight.outcome, "files": files}
 
 
 def _plain(value: Any) -> Any:

@@ -136,10 +136,12 @@ class Hills:
 class SyntheticFlight:
     outcome: dict[str, Any] = field(default_factory=outcome)
     terrain: Any = field(default_factory=Hills)
+    recorded: tuple[str, ...] = tuple(CHANNELS)
 
     @property
     def time_s(self) -> np.ndarray:
         return np.arange(0.0, CONTACT_S + 12.0, 0.5)
 
     def dataset(self):
-        return recording_tree(self.time_s, channels(self.time_s), START_UTC)
+        known = channels(self.time_s)
+        return recording_tree(self.time_s, {name: known[name] for name in self.recorded}, START_UTC)

@@ -28,8 +28,8 @@ def elsewhere(tmp_path, monkeypatch):
             raise RuntimeError("a bug of ours")
         progress(Progress("descent", "braking", 0.0, 0.0, 18_000.0, 1.0, 1700.0, 1300.0, 1.0))
         result = outcome(seed=seed, mission=mission.name)
-        result["contact"]["miss_m"] = float("nan")
-        return SyntheticFlight(outcome=result, terrain=None)
+        result["propellant_left_kg"] = float("nan")
+        return SyntheticFlight(outcome=result, terrain=None, recorded=("downlink/mode", "truth/altitude_m"))
 
     monkeypatch.setattr(perilune, "fly", fly, raising=False)
     return asked
@@ -51,7 +51,7 @@ def test_json_is_one_object_and_progress_goes_to_the_other_stream(tmp_path):
     assert told.exit_code == 0, told.output
     result = json.loads(told.stdout)
     assert (result["schema"], result["outcome"], result["seed"]) == (1, "landed", 7)
-    assert result["contact"]["miss_m"] is None  # what is not a number is null
+    assert result["propellant_left_kg"] is None  # what is not a number is null
     assert result["files"]["report"] == "here/report.html"
     assert (tmp_path / "here" / "flight.nc").stat().st_size > 0
     assert "altitude" in told.stderr

@@ -48,11 +48,11 @@ def test_normal_is_square_to_the_ground(ground):
     up = up_at(ground, 33.4, 71.7)
     normal = ground.normal_lfme(up)
     for axis in (ground.relief.east_lfme, ground.relief.north_lfme):
-        ends = [(up + axis * (s * 0.01 / RADIUS_MOON_M)).unit() for s in (-1.0, 1.0)]
+        ends = [(up + axis * (s * 0.05 / RADIUS_MOON_M)).unit() for s in (-1.0, 1.0)]
         points = [end * (RADIUS_MOON_M + ground.height_m(end)) for end in ends]
         along = points[1] - points[0]
-        # Inside a cell heights are float32: 1e-6 m or so of it over the 2 cm between the ends.
-        assert abs(float(along.dot(normal) / along.norm())) < 1e-4
+        # Inside a cell heights are float32: an ulp of 430 m, 3e-5 m, over the 0.1 m between the ends.
+        assert abs(float(along.dot(normal) / along.norm())) < 3e-4
 
 
 def test_plane_under_follows_a_crater_wall():

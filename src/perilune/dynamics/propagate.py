@@ -8,6 +8,7 @@ the two-body solution. A coast that cannot be finished gives NaN in its own row 
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import diffrax
 import equinox as eqx
@@ -106,7 +107,7 @@ def propagated_fixed(rates: Rates, start: PointMass, t_start_s: Scalar, dt_s: Sc
 
 
 def _solved(rates, start, span_s, save, adjoint=None, event=None) -> tuple[Vector, Float[Array, "times 7"]]:
-    def slope(t_s: Scalar, row: Float[Array, "7"], _) -> Float[Array, "7"]:
+    def slope(t_s: Any, row: Float[Array, "7"], _) -> Float[Array, "7"]:
         return _packed(rates(t_s, _unpacked(row)))
 
     allowed = [TOLERANCE_POSITION_M] * 3 + [TOLERANCE_VELOCITY_M_S] * 3 + [TOLERANCE_MASS_KG]

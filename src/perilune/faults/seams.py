@@ -19,7 +19,14 @@ Tree = TypeVar("Tree")
 def degrade(effects: Effects, propulsion: Propulsion) -> Propulsion:
     """Plant seam: engines that give less, hold their throttle, or valves that do not move."""
     return eqx.tree_at(
-        lambda p: (p.engines.thrust_scale, p.engines.isp_scale, p.engines.held, p.engines.held_throttle, p.thrusters.open, p.thrusters.shut),
+        lambda p: (
+            p.engines.thrust_scale,
+            p.engines.isp_scale,
+            p.engines.held,
+            p.engines.held_throttle,
+            p.thrusters.open,
+            p.thrusters.shut,
+        ),
         propulsion,
         (
             propulsion.engines.thrust_scale * (1.0 - effects.thrust_loss),
@@ -57,9 +64,7 @@ def _imu(effects: Effects, imu: ImuReading, cycle_s: Scalar) -> ImuReading:
 
 def _altimeter(effects: Effects, reading: RangeReading) -> RangeReading:
     in_time = (effects.altimeter_late == 0.0) | (reading.range_m < effects.altimeter_valid_below_m)
-    return RangeReading(
-        range_m=reading.range_m + effects.altimeter_bias_m, valid=reading.valid & (effects.altimeter_dead == 0.0) & in_time
-    )
+    return RangeReading(range_m=reading.range_m + effects.altimeter_bias_m, valid=reading.valid & (effects.altimeter_dead == 0.0) & in_time)
 
 
 def _velocimeter(effects: Effects, reading: VelocimeterReading) -> VelocimeterReading:

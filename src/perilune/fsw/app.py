@@ -252,4 +252,5 @@ class FlightSoftware(eqx.Module):
             time_to_go_s=request.time_to_go_s,
             mass_kg=state.mass_kg,
             monitors=state.monitors.raised,
+            commands=state.commands,
         )

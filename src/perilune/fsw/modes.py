@@ -47,7 +47,10 @@ class ModeLogic(eqx.Module):
 
     def init(self, clock_s: Scalar) -> ModeState:
         return ModeState(
-            mode=jnp.asarray(int(Mode.COAST)), since_s=jnp.asarray(clock_s, dtype=float), burned_m_s=jnp.zeros(()), orbit_burn_over=jnp.asarray(False)
+            mode=jnp.asarray(int(Mode.COAST)),
+            since_s=jnp.asarray(clock_s, dtype=float),
+            burned_m_s=jnp.zeros(()),
+            orbit_burn_over=jnp.asarray(False),
         )
 
     def step(self, state: ModeState, view: ModeView, counted_m_s: Scalar) -> ModeState:

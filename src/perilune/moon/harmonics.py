@@ -174,7 +174,8 @@ def _scanned_sums(direction: Vec3, rho: Scalar, c: Coefficients, s: Coefficients
 
     zeros = jnp.zeros(degree + 1) * rho
     start = _Climb(zeros, zeros, (jnp.ones_like(rho), jnp.zeros_like(rho)), (zeros,) * 6)
-    rows = (order, a, b, k, np.diag(diagonal), jnp.where(wanted, c, 0.0), jnp.where(wanted, s, 0.0))
+    constants = (jnp.asarray(table) for table in (a, b, k, np.diag(diagonal)))
+    rows = (order, *constants, jnp.where(wanted, c, 0.0), jnp.where(wanted, s, 0.0))
     end, (re, im) = lax.scan(climb, start, rows)
     return _summed_over_order(end.sums, re, im, order)
 

@@ -9,7 +9,7 @@ from perilune.math.vector import Vec3, any_normal_to
 from perilune.moon.craters import Crater
 from perilune.moon.maps import AbstractElevation, LevelGround
 from perilune.moon.relief import Relief, ReliefOffset
-from perilune.types import Flag, Scalar
+from perilune.types import Flag, Index, Scalar
 
 # How a beam is followed. Cautious steps assume ground that rises towards the beam by this tangent (a steep crater wall rises 0.6), so
 # they stop short of the first ground; secants then close the rest.
@@ -34,6 +34,14 @@ class GroundPlane(eqx.Module):
 
     height_m: Scalar
     normal_lfme: Vec3
+
+
+class _March(eqx.Module):
+    """The last look along a beam, and where the next will be."""
+
+    range_m: Scalar
+    clearance_m: Scalar
+    next_m: Scalar
 
 
 class Terrain(eqx.Module):
@@ -85,10 +93,11 @@ class Terrain(eqx.Module):
         up = r_lfme_m.unit()
         east, north = _axes_about(up)
         half = 0.5 * footprint_m / RADIUS_MOON_M
-        ends = [self.height_m(up + axis * (sign * half)) for axis in (east, north) for sign in (1.0, -1.0)]
-        rises = ((ends[0] - ends[1]) / footprint_m, (ends[2] - ends[3]) / footprint_m)
-        mean_m = 0.25 * (ends[0] + ends[1] + ends[2] + ends[3])
-        return GroundPlane(mean_m, (up - east * rises[0] - north * rises[1]).unit())
+        ends = _joined([up + axis * (sign * half) for axis in (east, north) for sign in (1.0, -1.0)])
+        # One program for the four ends, not four.
+        heights_m = jax.vmap(self.height_m)(ends)
+        rises = ((heights_m[0] - heights_m[1]) / footprint_m, (heights_m[2] - heights_m[3]) / footprint_m)
+        return GroundPlane(jnp.mean(heights_m), (up - east * rises[0] - north * rises[1]).unit())
 
     def mean_slope_at(self, r_lfme_m: Vec3, footprint_m: Scalar = FOOTPRINT_M) -> Scalar:
         """Angle between the plane under a point and the horizontal, in rad."""
@@ -103,22 +112,21 @@ class Terrain(eqx.Module):
         return radius_m - RADIUS_MOON_M - self.height_m(up), up
 
     def _march(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> tuple[Scalar, Scalar]:
-        range_m = jnp.zeros_like(r_lfme_m.x)
-        clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
-        before_m, before_clearance_m = range_m, clearance_m
-        for _ in range(MARCH_STEPS):
+        """Range at the last look, and the clearance there. One loop, so that the ground is compiled once."""
+
+        def look(number: Index, now: "_March") -> _March:
+            clearance_m, up = self._clearance(r_lfme_m, direction_lfme, now.next_m)
             closing = -direction_lfme.dot(up)
             across = jnp.sqrt(jnp.maximum(1.0 - closing * closing, 0.0))
-            before_m, before_clearance_m = range_m, clearance_m
-            range_m = range_m + clearance_m / jnp.maximum(closing + STEEPNESS * across, 0.1)
-            clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
-        for _ in range(SECANT_STEPS):
-            rate = (before_clearance_m - clearance_m) / jnp.where(range_m == before_m, 1.0, range_m - before_m)
-            step_m = jnp.where(rate > 0.05, clearance_m / jnp.maximum(rate, 0.05), clearance_m)
-            before_m, before_clearance_m = range_m, clearance_m
-            range_m = range_m + step_m
-            clearance_m, up = self._clearance(r_lfme_m, direction_lfme, range_m)
-        return range_m, clearance_m
+            cautious_m = clearance_m / jnp.maximum(closing + STEEPNESS * across, 0.1)
+            rate = (now.clearance_m - clearance_m) / jnp.where(now.next_m == now.range_m, 1.0, now.next_m - now.range_m)
+            secant_m = jnp.where(rate > 0.05, clearance_m / jnp.maximum(rate, 0.05), clearance_m)
+            step_m = jnp.where(number < MARCH_STEPS, cautious_m, secant_m)
+            return _March(now.next_m, clearance_m, now.next_m + step_m)
+
+        zero = jnp.zeros_like(r_lfme_m.x)
+        end = jax.lax.fori_loop(0, MARCH_STEPS + SECANT_STEPS + 1, look, _March(zero, zero, zero))
+        return end.range_m, end.clearance_m
 
 
 def spherical_terrain(elevation_m: Scalar = 0.0) -> Terrain:
@@ -142,6 +150,11 @@ def with_site_elevation(terrain: Terrain, direction_lfme: Vec3, elevation_m: Sca
     """The whole ground shifted so that its mean about a site is as mapped: a chance offset must not lift a site whose height is known."""
     mean_m = terrain.plane_under(direction_lfme * RADIUS_MOON_M, footprint_m).height_m
     return eqx.tree_at(lambda t: t.shift_m, terrain, terrain.shift_m + elevation_m - mean_m)
+
+
+def _joined(vectors: list[Vec3]) -> Vec3:
+    """Several vectors along a new first axis."""
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *vectors)
 
 
 def _axes_about(up: Vec3) -> tuple[Vec3, Vec3]:

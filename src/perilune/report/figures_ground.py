@@ -89,6 +89,6 @@ def _bars(axes: Axes, rows: list[tuple[str, float, float, str]]) -> None:
     axes.invert_yaxis()
     axes.set_xlim(0.0, max(1.45, 1.4 * max(shares, default=1.0)))
     for place, (_, value, limit, unit), share in zip(places, rows, shares, strict=True):
-        axes.text(share, place, f"  {value:.2f} {unit} of {limit:g}", va="center", fontsize=8)
+        axes.text(share, float(place), f"  {value:.2f} {unit} of {limit:g}", va="center", fontsize=8)
     axes.set(title="Touchdown against its limits", xlabel="share of the limit")
     axes.grid(axis="y", visible=False)

@@ -10,6 +10,8 @@ from perilune.report.record import Record, thinned, turned_by
 # Places of the blocks in `nav_sigma`.
 BLOCKS = ((slice(0, 3), "position", "m", 1.0), (slice(3, 6), "velocity", "m/s", 1.0), (slice(6, 9), "attitude", "mrad", 1e3))
 TERRAIN = 15
+# A panel a third of the page wide shows no more.
+SMALL_PANEL_POINTS = 400
 
 
 def block_errors(record: Record) -> list[np.ndarray]:
@@ -51,7 +53,7 @@ def ground(record: Record, reference_elevation_m: float) -> Figure:
 
 
 def _tube(axes: Axes, record: Record, error: np.ndarray, three_sigma: np.ndarray) -> None:
-    t, e, s = thinned(record.time_s, error, three_sigma)
+    t, e, s = thinned(record.time_s, error, three_sigma, most=SMALL_PANEL_POINTS)
     axes.fill_between(t, -s, s, color="#cfe0f5", lw=0, label="3σ")
     axes.plot(t, e, color=style.INK, lw=1.0)
     # Errors shrink a thousandfold on the way down: linear within the smallest tube, logarithmic beyond.

@@ -49,7 +49,7 @@ class Watch:
         self._phase = progress.phase
         if progress.share >= self._next_share:
             self._next_share = (int(progress.share / LINE_EVERY_SHARE) + 1) * LINE_EVERY_SHARE
-        return due
+        return bool(due)
 
 
 def line(progress: Progress) -> str:

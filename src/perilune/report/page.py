@@ -196,7 +196,7 @@ def _history(mission: MissionFile) -> str:
     observed = mission.observed
     events = [(f"{each.utc:%Y-%m-%d %H:%M:%S}", each.name, each.source or observed.source or "") for each in observed.events]
     rows = [(each.name, _or_dash(each.planned, each.unit), _or_dash(each.flown, each.unit), each.source or "") for each in observed.figures]
-    told = f'<p class="note">The real flight {word(observed.outcome)}: {escape(observed.cause)} ({escape(observed.source or "")}).</p>'
+    told = f'<p class="note">The real flight: {word(observed.outcome)}; {escape(observed.cause)} ({escape(observed.source or "")}).</p>'
     figures_table = _table(("figure", "planned", "flown", "source"), rows) if rows else ""
     return _section("What history saw", told + figures_table + _table(("UTC", "event", "source"), events))
 

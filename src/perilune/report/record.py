@@ -69,12 +69,12 @@ class Record:
         return [(Mode(int(mode[a])), float(time_s[a]), float(time_s[b])) for a, b in pairwise(edges) if b > a]
 
 
-def thinned(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The same curves with no more than `POINTS_MAX` points, ends kept."""
+def thinned(*arrays: np.ndarray, most: int = POINTS_MAX) -> tuple[np.ndarray, ...]:
+    """The same curves with no more than `most` points, ends kept."""
     count = len(arrays[0])
-    if count <= POINTS_MAX:
+    if count <= most:
         return arrays
-    keep = np.unique(np.linspace(0, count - 1, POINTS_MAX).round().astype(int))
+    keep = np.unique(np.linspace(0, count - 1, most).round().astype(int))
     return tuple(array[keep] for array in arrays)
 
 

@@ -54,7 +54,7 @@ def relief_about(ground: Ground, site_deg: tuple[float, float], centre_m: tuple[
 
 @eqx.filter_jit
 def _heights(ground: Ground, pointing_lfme: Float[Array, "points 3"]) -> Float[Array, " points"]:
-    return jax.vmap(lambda d: ground.height_m(Vec3(d[0], d[1], d[2])))(pointing_lfme)
+    return jax.vmap(lambda d: jnp.asarray(ground.height_m(Vec3(d[0], d[1], d[2]))))(pointing_lfme)
 
 
 def shade(relief: ReliefMap) -> np.ndarray:

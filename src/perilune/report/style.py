@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,7 +30,7 @@ BAND = {
     Mode.TOUCHDOWN: "#f1f3f5",
     Mode.SURFACE: "#f1f3f5",
 }
-RULES = {
+RULES: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,

@@ -31,9 +31,9 @@ class Gate(Table):
     """Which readings the filter believes. Refusing for good is what lost Hakuto-R Mission 1."""
 
     sigmas: Positive
-    limit_m: Positive | None = Field(None, description="innovations beyond it are refused, however large their sigma")
+    limit_m: Positive | None = Field(default=None, description="innovations beyond it are refused, however large their sigma")
     policy: Literal["reject_once", "readmit", "reject_for_good"]
-    count: Count = Field(1, description="refusals in a row before the policy acts")
+    count: Count = Field(default=1, description="refusals in a row before the policy acts")
 
 
 class Gates(Table):
@@ -127,9 +127,9 @@ class SequenceRow(Table):
 
     command: Literal["accelerometers_on", "altimeter_on", "velocimeter_on", "start_descent_orbit_burn", "arm_braking"]
     met_s: NonNegative | None = None
-    before_ignition_s: NonNegative | None = Field(None, description="before the predicted start of the phase's burn")
+    before_ignition_s: NonNegative | None = Field(default=None, description="before the predicted start of the phase's burn")
     mode: ModeName | None = None
-    below_altitude_m: Positive | None = Field(None, description="as believed")
+    below_altitude_m: Positive | None = Field(default=None, description="as believed")
 
     @model_validator(mode="after")
     def _has_one_release(self) -> "SequenceRow":
@@ -145,10 +145,10 @@ class Phase(Table):
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     kind: Literal["coast", "powered"]
-    entry: str | None = Field(None, description="word by which --from starts a flight here")
+    entry: str | None = Field(default=None, description="word by which --from starts a flight here")
     until: Literal["descent_orbit_burn", "burn_over", "ignition", "rest"]
-    lead_s: NonNegative | None = Field(None, description="ends this long before that moment, as predicted")
-    linger_s: NonNegative | None = Field(None, description="ends this long after that moment")
+    lead_s: NonNegative | None = Field(default=None, description="ends this long before that moment, as predicted")
+    linger_s: NonNegative | None = Field(default=None, description="ends this long after that moment")
     longest_s: Positive = Field(description="time allowed, for a powered phase")
 
     @model_validator(mode="after")

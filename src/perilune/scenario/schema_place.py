@@ -83,7 +83,7 @@ class Orbit(Table):
     apoapsis_altitude_km: Positive
     inclination_deg: Angle
     direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
-    periapsis: Literal["at_ignition"] = Field("at_ignition", description="where the lowest point lies")
+    periapsis: Literal["at_ignition"] = Field(default="at_ignition", description="where the lowest point lies")
     start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the pre-landing orbit starts")
     descent: DescentOrbit | None = None
 
@@ -134,7 +134,9 @@ class Terrain(Table):
     friction: Positive
     bearing_kpa_m: Positive = Field(description="growth of the ground's bearing pressure with depth")
     craters: tuple[Crater, ...] = ()
-    map: str | None = Field(None, description="a PDS .LBL or .IMG, or a GeoTIFF, beside the mission file; it replaces plain and craters")
+    map: str | None = Field(
+        default=None, description="a PDS .LBL or .IMG, or a GeoTIFF, beside the mission file; it replaces plain and craters"
+    )
 
 
 class Tracking(Table):

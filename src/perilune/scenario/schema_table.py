@@ -66,8 +66,12 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str | None = Field(None, description="what the plain numbers of this table rest on: a citation, assumed, derived or design")
-    within_percent: float | None = Field(None, gt=0, le=100, description="bounds of those assumed numbers of this table that state none")
+    source: str | None = Field(
+        default=None, description="what the plain numbers of this table rest on: a citation, assumed, derived or design"
+    )
+    within_percent: float | None = Field(
+        default=None, gt=0, le=100, description="bounds of those assumed numbers of this table that state none"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -84,7 +88,7 @@ class Table(BaseModel):
         for key, value in self.numbers():
             settled = self._settled(value)
             complaints += [(key, text) for text in _faults_of(settled)]
-            self.__dict__[key] = settled
+            object.__setattr__(self, key, settled)  # before anyone has seen it
         if complaints:
             raise complain(*complaints)
         return self

@@ -81,11 +81,11 @@ class Thrusters(Table):
     thrust_n: Positive
     isp_s: Isp
     arm_m: Positive
-    ring_azimuth_deg: Azimuth | None = Field(None, description="of the first thruster of an axial ring")
+    ring_azimuth_deg: Azimuth | None = Field(default=None, description="of the first thruster of an axial ring")
     height_m: NonNegative
     shortest_pulse_s: Positive
-    thrust_in: tuple[ModeName, ...] = Field((), description="modes in which it may give thrust")
-    torque_in: tuple[ModeName, ...] = Field((), description="modes in which it may give torque")
+    thrust_in: tuple[ModeName, ...] = Field(default=(), description="modes in which it may give thrust")
+    torque_in: tuple[ModeName, ...] = Field(default=(), description="modes in which it may give torque")
 
     @model_validator(mode="after")
     def _fits_its_layout(self) -> "Thrusters":

@@ -25,7 +25,7 @@ from perilune.wire.uplink import StateVector, Uplink
 
 CHUNK_TICKS = 100
 
-Recorder = Callable[[Frame], Any]
+Recorder = Callable[[Mission, Frame], Any]
 
 
 class Fleet(eqx.Module):
@@ -79,7 +79,9 @@ def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag) -> Mis
         mission = eqx.combine(own, fleet.shared)
         _, measurements = mission.world.measure(state.world, state.stream.named("sensors"), tick)
         body = state.world.body
-        sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, tick * mission.tick_s, state.stream.named("tracking").at(tick))
+        sent = mission.world.tracking.state_vector(
+            body.r_lci_m, body.v_lci_m_s, tick * mission.tick_s, state.stream.named("tracking").at(tick)
+        )
         uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, jnp.asarray(uplinked)))
         return eqx.tree_at(lambda s: s.fsw, state, mission.fsw.wake(state.fsw, measurements, uplink))
 
@@ -91,8 +93,9 @@ def fly_chunk(fleet: Fleet, states: MissionState, first_tick: Index, recorder: R
     """A hundred ticks. The tick comes from the scan's inputs and is shared, so that slow work stays a real branch."""
 
     def one(own: Mission, state: MissionState, tick: Index) -> tuple[MissionState, Any]:
-        state, frame = step(eqx.combine(own, fleet.shared), state, silence(), tick)
-        return state, recorder(frame)
+        mission = eqx.combine(own, fleet.shared)
+        state, frame = step(mission, state, silence(), tick)
+        return state, recorder(mission, frame)
 
     def all_of_them(states: MissionState, tick: Index) -> tuple[MissionState, Any]:
         return _each(one, fleet.own, states, shared=(tick,))
@@ -107,7 +110,7 @@ def silence() -> Uplink:
     return Uplink(nowhere)
 
 
-def no_record(frame: Frame) -> None:
+def no_record(mission: Mission, frame: Frame) -> None:
     """Campaigns keep verdicts, not histories."""
     return None
 
@@ -135,4 +138,3 @@ def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record)
             yield Chunk(states, record, tick, phase)
             if bool(np.all(np.asarray(states.verdict.over()))):
                 return
-

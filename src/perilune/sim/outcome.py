@@ -74,9 +74,7 @@ class Verdict(eqx.Module):
             anyone, lambda: _chosen(first, _contact(before, after, terrain, limits, t_s), self.contact), lambda: self.contact
         )
         motion = after.seen
-        moving = (motion.v_lfme_in_lfme_m_s.norm() > limits.rest_speed_m_s) | (
-            motion.omega_body_lci_rad_s.norm() > limits.rest_rate_rad_s
-        )
+        moving = (motion.v_lfme_in_lfme_m_s.norm() > limits.rest_speed_m_s) | (motion.omega_body_lci_rad_s.norm() > limits.rest_rate_rad_s)
         quiet_s = jnp.where(after.touch.ever & ~moving, self.quiet_s + after.increments.dt_s, 0.0)
         tilt_rad = _tilt(after)
         outcome = _judged(after, contact, limits, quiet_s, tilt_rad)

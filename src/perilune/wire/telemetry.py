@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
+from perilune.wire.commands import Commands
 
 
 class Mode(enum.IntEnum):
@@ -57,3 +58,4 @@ class Telemetry(eqx.Module):
     time_to_go_s: Scalar
     mass_kg: Scalar
     monitors: Bool[Array, " monitors"]
+    commands: Commands  # as ordered for the coming cycle

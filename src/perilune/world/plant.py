@@ -135,9 +135,7 @@ class World(eqx.Module):
         """The same lander elsewhere, nothing having been felt on the way."""
         seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], tick * self.tick_s)
         nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
-        return eqx.tree_at(
-            lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen))
-        )
+        return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen)))
 
     def measure(self, state: WorldState, stream: Stream, tick: Index) -> tuple[WorldState, Measurements]:
         """All readings at this instant; the tick must be shared by the batch."""
@@ -175,11 +173,7 @@ class World(eqx.Module):
         )
         # How far the lander can come down before the next look.
         near = state.altitude_m < self.contact_height_m + jnp.where(ever, 0.0, 2.0 * self.tick_s * state.body.v_lci_m_s.norm())
-        end = jax.lax.cond(
-            _any_lander(near),
-            lambda: self._through_contact(start, commands, held, middle, near),
-            lambda: self._free(start, commands, held),
-        )
+        end = self._through_tick(start, commands, held, middle, near)
         seen = self._kinematics(end.body, held.com_body_m, start_s + self.tick_s)
         return WorldState(
             body=end.body,
@@ -224,17 +218,29 @@ class World(eqx.Module):
     def sky(self, orientation: MoonOrientation, t_s: Scalar) -> Sky:
         return Sky(orientation.q_lfpa_lci, self.ephemeris.r_earth_lci_m(t_s), self.ephemeris.r_sun_lci_m(t_s))
 
-    def _free(self, start: _Substep, commands: Commands, held: _Held) -> _Substep:
+    def _through_tick(self, start: _Substep, commands: Commands, held: _Held, middle: MoonOrientation, near: Flag) -> _Substep:
+        """Free motion for all; where any lander of the batch is near the ground contact is computed too, and each near one takes it."""
         dt_s = self.tick_s / SUBSTEPS
+        anyone = _any_lander(near)
+        shape = jax.eval_shape(lambda: self._ground(start.body, held, middle))
+        ground = jax.lax.cond(
+            anyone, lambda: self._ground(start.body, held, middle), lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shape)
+        )
 
         def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
-            return self._free_substep(now, commands, held, number * dt_s), None
+            pushed, force, torque = self._pushed(now, commands, held, number * dt_s)
+            free = self._free_substep(pushed, force, torque, held)
+
+            def touching() -> _Substep:
+                there = self._contact_substep(pushed, (force, torque), held, ground, number * dt_s)
+                return jax.tree.map(lambda a, b: jnp.where(near, a, b), there, free)
+
+            return jax.lax.cond(anyone, touching, lambda: free), None
 
         return jax.lax.scan(substep, start, jnp.arange(SUBSTEPS, dtype=float))[0]
 
-    def _free_substep(self, now: _Substep, commands: Commands, held: _Held, t_in_cycle_s: Scalar) -> _Substep:
+    def _free_substep(self, now: _Substep, force: Vec3, torque: Vec3, held: _Held) -> _Substep:
         dt_s = self.tick_s / SUBSTEPS
-        now, force, torque = self._pushed(now, commands, held, t_in_cycle_s)
         body = now.body
         spin = spin_rates_rad_s2(body.omega_body_lci_rad_s, torque, held.properties)
         spin = spin_rates_rad_s2(body.omega_body_lci_rad_s + spin * (0.5 * dt_s), torque, held.properties)
@@ -266,7 +272,9 @@ class World(eqx.Module):
         slosh, push = self.slosh.advance(now.slosh, drive, dt_s)
         total = thrust + push
         now = eqx.tree_at(
-            lambda s: (s.propulsion, s.slosh, s.propellant_kg), now, (propulsion, slosh, jnp.maximum(now.propellant_kg - flow_kg_s * dt_s, 0.0))
+            lambda s: (s.propulsion, s.slosh, s.propellant_kg),
+            now,
+            (propulsion, slosh, jnp.maximum(now.propellant_kg - flow_kg_s * dt_s, 0.0)),
         )
         return now, total.force_body_n, total.torque_about(held.com_body_m)
 
@@ -276,18 +284,6 @@ class World(eqx.Module):
         arm_m = self.r_imu_body_m - held.com_body_m
         return delta_v_body_m_s + (spin.cross(arm_m) + omega.cross(omega.cross(arm_m))) * dt_s
 
-    def _through_contact(self, start: _Substep, commands: Commands, held: _Held, middle: MoonOrientation, near: Flag) -> _Substep:
-        """Both ways for all; each lander keeps its own."""
-        dt_s = self.tick_s / SUBSTEPS
-        ground = self._ground(start.body, held, middle)
-
-        def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
-            free = self._free_substep(now, commands, held, number * dt_s)
-            touching = self._contact_substep(now, commands, held, ground, number * dt_s)
-            return jax.tree.map(lambda a, b: jnp.where(near, a, b), touching, free), None
-
-        return jax.lax.scan(substep, start, jnp.arange(SUBSTEPS, dtype=float))[0]
-
     def _ground(self, body: RigidBody, held: _Held, middle: MoonOrientation) -> _Ground:
         q_lfme_lci = middle.q_lfme_lci
         q_lci_lfme = q_lfme_lci.inverse()
@@ -295,12 +291,11 @@ class World(eqx.Module):
         spin_lci = q_lci_lfme @ middle.omega_lfme_lci_rad_s
         q_lfme_body = q_lfme_lci @ body.q_lci_body
         r_lfme_m = q_lfme_lci @ body.r_lci_m
-        planes = []
-        for leg in self.gear.legs:
-            pad_lfme_m = r_lfme_m + q_lfme_body @ (leg.r_pad_body_m - held.com_body_m)
-            plane = self.terrain.plane_under(pad_lfme_m, PAD_FOOTPRINT_M)
-            foot_lfme_m = pad_lfme_m.unit() * (RADIUS_MOON_M + plane.height_m)
-            planes.append(GroundPlane(self.site.r_site_m(foot_lfme_m), self.site.q_site_lfme @ plane.normal_lfme))
+        pads_lfme_m = [r_lfme_m + q_lfme_body @ (leg.r_pad_body_m - held.com_body_m) for leg in self.gear.legs]
+        # All pads through one program.
+        together = jax.tree.map(lambda *parts: jnp.stack(parts), *pads_lfme_m)
+        found = jax.vmap(lambda pad: self._plane_below(pad))(together)
+        planes = [jax.tree.map(lambda leaf, k=k: leaf[k], found) for k in range(len(pads_lfme_m))]
         return _Ground(
             q_site_lci=self.site.q_site_lfme @ q_lfme_lci,
             origin_lci_m=origin_lci_m,
@@ -309,9 +304,16 @@ class World(eqx.Module):
             planes=tuple(planes),
         )
 
-    def _contact_substep(self, now: _Substep, commands: Commands, held: _Held, ground: _Ground, t_in_cycle_s: Scalar) -> _Substep:
+    def _plane_below(self, pad_lfme_m: Vec3) -> GroundPlane:
+        plane = self.terrain.plane_under(pad_lfme_m, PAD_FOOTPRINT_M)
+        foot_lfme_m = pad_lfme_m.unit() * (RADIUS_MOON_M + plane.height_m)
+        return GroundPlane(self.site.r_site_m(foot_lfme_m), self.site.q_site_lfme @ plane.normal_lfme)
+
+    def _contact_substep(
+        self, now: _Substep, push: tuple[Vec3, Vec3], held: _Held, ground: _Ground, t_in_cycle_s: Scalar
+    ) -> _Substep:
         dt_s = self.tick_s / SUBSTEPS
-        pushed, force, torque = self._pushed(now, commands, held, t_in_cycle_s)
+        force, torque = push
         body = now.body
         q_site_body = ground.q_site_lci @ body.q_lci_body
         gravity = self.gravity.central_lci_m_s2(body.r_lci_m) + held.perturbation_lci_m_s2
@@ -347,8 +349,8 @@ class World(eqx.Module):
             hull=now.touch.hull | report.hull_touching,
             ever=now.touch.ever | jnp.any(report.pads_touching) | report.hull_touching,
         )
-        pushed = eqx.tree_at(lambda s: (s.gear, s.touch), pushed, (gear, touch))
-        return _accumulated(pushed, moved, felt, mean_omega * dt_s)
+        now = eqx.tree_at(lambda s: (s.gear, s.touch), now, (gear, touch))
+        return _accumulated(now, moved, felt, mean_omega * dt_s)
 
 
 def _accumulated(now: _Substep, body: RigidBody, felt_m_s: Vec3, turned_rad: Vec3) -> _Substep:
@@ -361,5 +363,3 @@ def _accumulated(now: _Substep, body: RigidBody, felt_m_s: Vec3, turned_rad: Vec
 
 def _any_lander(flag: Flag) -> Flag:
     return jax.lax.pmax(jnp.asarray(flag).astype(jnp.int32), LANDERS) > 0
-
-

@@ -115,18 +115,14 @@ class Propulsion(eqx.Module):
     def init(self) -> PropulsionState:
         return PropulsionState((jnp.zeros(()),) * self.engines.thrust_max_n.shape[-1])
 
-    def ordered(
-        self, state: PropulsionState, commands: Commands, stretch_s: tuple[Scalar, Scalar], dt_s: Scalar
-    ) -> Orders:
+    def ordered(self, state: PropulsionState, commands: Commands, stretch_s: tuple[Scalar, Scalar], dt_s: Scalar) -> Orders:
         """What the commands come to over a stretch (start after the cycle's start, length), for substeps of `dt_s` within it."""
         valve = self.engines.valve(commands.throttle)
         ordered = tuple(self.engines.ordered(i, throttle, valve[i], dt_s) for i, throttle in enumerate(state.throttles))
         wrench, flow_kg_s = self.thrusters.output(self.thrusters.on_fraction(commands.thruster_on_s, *stretch_s))
         return Orders(ordered, wrench, flow_kg_s)
 
-    def burn(
-        self, state: PropulsionState, orders: Orders, propellant_kg: Scalar, dt_s: Scalar
-    ) -> tuple[PropulsionState, Wrench, Scalar]:
+    def burn(self, state: PropulsionState, orders: Orders, propellant_kg: Scalar, dt_s: Scalar) -> tuple[PropulsionState, Wrench, Scalar]:
         """One substep under orders: new state, mean wrench, mean mass flow (kg/s)."""
         ends, total, flow_kg_s = [], orders.thrusters, orders.thruster_flow_kg_s
         for order, throttle in zip(orders.engines, state.throttles, strict=True):

@@ -28,9 +28,7 @@ class Thrusters(eqx.Module):
     open: Float[Array, " thrusters"]  # share of the flow area that does not close: 1 is stuck open
     shut: Float[Array, " thrusters"]  # share that does not open: 1 is stuck shut
 
-    def on_fraction(
-        self, on_s: Float[Array, " thrusters"], t_in_cycle_s: Scalar, dt_s: Scalar
-    ) -> Float[Array, " thrusters"]:
+    def on_fraction(self, on_s: Float[Array, " thrusters"], t_in_cycle_s: Scalar, dt_s: Scalar) -> Float[Array, " thrusters"]:
         """Share of the substep from `t_in_cycle_s`, `dt_s` long, during which each valve is open."""
         pulse_s = jnp.where(on_s >= self.pulse_min_s, on_s, 0.0)
         ordered = jnp.clip((pulse_s - t_in_cycle_s) * (1.0 / dt_s), 0.0, 1.0)

@@ -42,7 +42,7 @@ from perilune.fsw.navigation.state import (
     open_channels,
     quiet_reports,
 )
-from perilune.fsw.navigation.updates import Channel, Estimate, absorbed, doubted, remembered, reported
+from perilune.fsw.navigation.updates import Channel, Estimate, absorbed_if_heard, doubted
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Flag, Scalar
@@ -68,6 +68,8 @@ class NavigationFilter(eqx.Module):
     gravity: GravityBelief
     gates: GatePolicies
     cycle_s: Scalar
+    # Name of the batch's `vmap` axis: with it, what no lander of the batch has heard is not computed. It never changes a result.
+    batch_axis: str | None = eqx.field(static=True, default=None)
 
     def init(
         self,
@@ -100,13 +102,12 @@ class NavigationFilter(eqx.Module):
         """At the filter's own rate: covariance step, then the readings valid this very cycle."""
         channels = self._channels(state, measurements)
         estimate = Estimate(doubted(self.covariance_now(state), channels), jnp.zeros(STATES))
-        outcomes = []
+        memories, reports = [], []
         for channel in channels:
-            estimate, told = absorbed(estimate, channel)
-            outcomes.append(told)
+            estimate, memory, report = absorbed_if_heard(estimate, channel, self.batch_axis)
+            memories.append(memory)
+            reports.append(report)
         nav = injected(state.nav, estimate.error)
-        memories = [remembered(channel, outcome) for channel, outcome in zip(channels, outcomes, strict=True)]
-        reports = [reported(outcome) for outcome in outcomes]
         perturbation = state.perturbation_lci_m_s2
         return FilterState(nav, estimate.P, state.clock_s, nothing_since(nav), perturbation, Channels(*memories), Reports(*reports))
 
@@ -126,7 +127,7 @@ class NavigationFilter(eqx.Module):
         nav, since = state.nav, state.since
         gravity = central_accel_m_s2(nav.r_lci_m, self.gravity.gm_m3_s2) + state.perturbation_lci_m_s2
         delta_v = sensed_delta_v_lci_m_s(nav, since, gravity)
-        decay = decay_of_terrain(nav, self.ground, since.interval_s)
+        decay = decay_of_terrain(nav.r_lci_m, nav.v_lci_m_s, self.ground, since.interval_s)
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, decay)
         # Such that the whole is exact for terrain, though half of the noise acts before the step.
         terrain = self.ground.terrain_sigma_m**2 * (1.0 - decay**2) * 2.0 / (1.0 + decay**2)

@@ -82,12 +82,12 @@ def sensed_delta_v_lci_m_s(nav: NavState, since: SinceUpdate, gravity_lci_m_s2: 
     return nav.v_lci_m_s - since.v_start_lci_m_s - gravity_lci_m_s2 * since.interval_s
 
 
-def decay_of_terrain(nav: NavState, ground: GroundBelief, interval_s: Scalar) -> Scalar:
+def decay_of_terrain(r_lci_m: Vec3, v_lci_m_s: Vec3, ground: GroundBelief, interval_s: Scalar) -> Scalar:
     """Correlation of the ground below with the ground below an interval earlier."""
-    up = nav.r_lci_m.unit()
-    v_ground_m_s = nav.v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(nav.r_lci_m)
+    up = r_lci_m.unit()
+    v_ground_m_s = v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(r_lci_m)
     across_m_s = (v_ground_m_s - up * up.dot(v_ground_m_s)).norm()
-    distance_m = across_m_s * interval_s * ground.radius_m / nav.r_lci_m.norm()
+    distance_m = across_m_s * interval_s * ground.radius_m / r_lci_m.norm()
     return jnp.exp(-distance_m / ground.terrain_correlation_m)
 
 

@@ -43,7 +43,8 @@ class Beam(eqx.Module):
 def sphere_beam(nav: NavState, antenna_from_imu_body_m: Vec3, beam_body: Vec3, ground: GroundBelief) -> Beam:
     """Slant range from the antenna to the reference sphere raised by the estimated terrain, in closed form.
 
-    **Invalid when** the beam misses the sphere or the antenna is below it: `hits` is false.
+    **Invalid when** the beam misses the sphere: `hits` is false. An estimate below its own ground gives a negative range, so that a
+    reading can lift it out.
     """
     lever, beam = nav.q_lci_body @ antenna_from_imu_body_m, nav.q_lci_body @ beam_body
     antenna = nav.r_lci_m + lever
@@ -59,7 +60,7 @@ def sphere_beam(nav: NavState, antenna_from_imu_body_m: Vec3, beam_body: Vec3, g
     to_spot = lever + beam * range_m
     slopes = (*(normal / cos_incidence).components(), *(to_spot.cross(normal) / cos_incidence).components(), -1.0 / cos_incidence)
     offset_m = ground.radius_m * normal.cross(nav.r_lci_m).norm() / nav.r_lci_m.norm()
-    return Beam(range_m, slopes, cos_incidence, offset_m, (rest > 0.0) & (toward_m > 0.0) & (height_m > 0.0))
+    return Beam(range_m, slopes, cos_incidence, offset_m, (rest > 0.0) & (toward_m > 0.0))
 
 
 def relief_variance_m2(offset_m: Scalar, ground: GroundBelief) -> Scalar:
@@ -69,7 +70,7 @@ def relief_variance_m2(offset_m: Scalar, ground: GroundBelief) -> Scalar:
 
 def altimeter_row(nav: NavState, reading: RangeReading, belief: AltimeterBelief, ground: GroundBelief) -> Measured:
     beam = sphere_beam(nav, belief.antenna_from_imu_body_m, belief.beam_body, ground)
-    noise_m = belief.noise_floor_m + belief.noise_slope * beam.range_m
+    noise_m = belief.noise_floor_m + belief.noise_slope * jnp.abs(beam.range_m)
     variance = noise_m**2 + relief_variance_m2(beam.offset_m, ground) / beam.cos_incidence**2
     fresh = reading.valid & beam.hits & (beam.cos_incidence > belief.cos_incidence_min)
     return Measured(RANGE_COLUMNS, beam.slopes, reading.range_m - beam.range_m, variance, fresh, (TERRAIN,), ground.terrain_sigma_m**2)
@@ -98,24 +99,29 @@ def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: V
     """The antenna's height, from the mean of all valid slant ranges projected on the believed vertical.
 
     **Model.** Beams end on the reference sphere raised by the estimated terrain, its fall away from the vertical to second order.
+    Variance and slopes come from expected, not from measured ranges: those carry the very noise that they would weigh.
     **Error.** Fourth order in the reach of a beam over the Moon's radius: millimetres for beams at 20 degrees from 5 km.
     **Neglects** what the beams' independent relief would average out: the mean keeps the variance of one.
     """
     up = nav.r_lci_m.unit()
     up_body = nav.q_lci_body.inverse() @ up
-    count, reach_m2, square_m2, spot_body_m = 0.0, 0.0, 0.0, zero_vec3()
-    for i, beam_body in enumerate(belief.beams_body):
-        range_m = jnp.where(reading.valid[i], reading.range_m[i], 0.0)
-        count = count + jnp.where(reading.valid[i], 1.0, 0.0)
-        spot_body_m = spot_body_m + beam_body * range_m
-        square_m2 = square_m2 + range_m**2
-        reach_m2 = reach_m2 + range_m**2 * (1.0 - up_body.dot(beam_body) ** 2)
-    share = 1.0 / jnp.maximum(count, 1.0)
-    lever, to_spot = nav.q_lci_body @ belief.antenna_from_imu_body_m, nav.q_lci_body @ (spot_body_m * share)
+    lever = nav.q_lci_body @ belief.antenna_from_imu_body_m
     height_m = nav.r_lci_m.norm() + up.dot(lever) - ground.radius_m - nav.terrain_m
-    innovation = -to_spot.dot(up) - 0.5 * reach_m2 * share / ground.radius_m - height_m
-    noise_m = belief.range_floor_m + belief.range_slope * jnp.sqrt(square_m2 * share)
-    variance = noise_m**2 * share + relief_variance_m2(jnp.sqrt(reach_m2 * share), ground)
-    slopes = (*up.components(), *(lever + to_spot).cross(up).components(), -jnp.ones_like(count))
-    fresh = (count > 0.0) & (-to_spot.dot(up) > belief.cos_incidence_min * to_spot.norm())
-    return Measured(RANGE_COLUMNS, slopes, innovation, variance, fresh, (TERRAIN,), ground.terrain_sigma_m**2)
+    count, measured_m, square_m2, noise_m2, spot_body_m = 0.0, 0.0, 0.0, 0.0, zero_vec3()
+    for i, beam_body in enumerate(belief.beams_body):
+        cosine = -up_body.dot(beam_body)
+        heard = reading.valid[i] & jnp.isfinite(reading.range_m[i]) & (cosine > belief.cos_incidence_min)
+        range_m = jnp.where(heard, height_m / jnp.maximum(cosine, belief.cos_incidence_min), 0.0)
+        count = count + jnp.where(heard, 1.0, 0.0)
+        measured_m = measured_m + jnp.where(heard, reading.range_m[i] * cosine, 0.0)
+        sigma_m = (belief.range_floor_m + belief.range_slope * jnp.abs(range_m)) * cosine
+        noise_m2 = noise_m2 + jnp.where(heard, sigma_m**2, 0.0)
+        square_m2 = square_m2 + range_m**2
+        spot_body_m = spot_body_m + beam_body * range_m
+    share = 1.0 / jnp.maximum(count, 1.0)
+    reach_m2 = jnp.maximum(square_m2 * share - height_m**2, 0.0)
+    innovation = measured_m * share - 0.5 * reach_m2 / ground.radius_m - height_m
+    variance = jnp.where(count > 0.0, noise_m2 * share**2 + relief_variance_m2(jnp.sqrt(reach_m2), ground), 1.0)
+    to_spot = lever + nav.q_lci_body @ (spot_body_m * share)
+    slopes = (*up.components(), *to_spot.cross(up).components(), -jnp.ones_like(count))
+    return Measured(RANGE_COLUMNS, slopes, innovation, variance, count > 0.0, (TERRAIN,), ground.terrain_sigma_m**2)

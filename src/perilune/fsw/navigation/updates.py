@@ -11,6 +11,7 @@ import functools
 import operator
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -44,6 +45,15 @@ class Channel(eqx.Module):
     memory: GateMemory
 
 
+def _once(rows: list[list[Scalar]]) -> Float[Array, "n m"]:
+    """Scalars as a matrix, computed once.
+
+    The product with the unit matrix is there for the compiler: elementwise work it would do again for each place that uses it.
+    """
+    unit = np.eye(len(rows[0]))
+    return jnp.stack([sum(value * unit[j] for j, value in enumerate(row)) for row in rows]) @ unit
+
+
 class Estimate(eqx.Module):
     """Covariance and estimated error while the readings of one cycle are absorbed."""
 
@@ -68,7 +78,8 @@ def doubted(P: Covariance, channels: list[Channel]) -> Covariance:
         due = is_due(channel.policy, channel.memory)
         for row in channel.rows:
             claim = due & row.fresh & jnp.isfinite(row.innovation)
-            added = added + jnp.where(claim, row.innovation**2 + row.own_reset, 0.0) * IDENTITY[list(row.own)].sum(axis=0)
+            doubt = _once([[jnp.where(claim, row.innovation**2 + row.own_reset, 0.0)]])
+            added = added + doubt[0, 0] * IDENTITY[list(row.own)].sum(axis=0)
     return P + IDENTITY * added
 
 
@@ -77,24 +88,36 @@ def _slopes(row: Measured) -> Row:
     return sum(slope * IDENTITY[column] for column, slope in zip(row.columns, row.slopes, strict=True))
 
 
-def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, list[Outcome]]:
-    """A channel's measurements in turn; a lander without that sensor has none."""
+def absorbed_if_heard(estimate: Estimate, channel: Channel, batch_axis: str | None) -> tuple[Estimate, GateMemory, GateReport]:
+    """A channel's measurements in turn, unless no lander of the batch has heard any; a lander without that sensor has none."""
     if not channel.rows:
-        return estimate, []
+        return estimate, channel.memory, quiet_report()
+    if batch_axis is None:
+        return absorbed(estimate, channel)
+    heard = jax.lax.pmax(_any([row.fresh for row in channel.rows]).astype(int), batch_axis) > 0
+    return jax.lax.cond(heard, absorbed, lambda estimate, channel: (estimate, channel.memory, quiet_report()), estimate, channel)
+
+
+def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, GateMemory, GateReport]:
+    count = len(channel.rows)
     H = jnp.stack([_slopes(row) for row in channel.rows])
     HP = H @ estimate.P
-    factors, pulls, outcomes = _eliminated(HP @ H.T, H @ estimate.error, channel)
-    W = factors @ HP
-    return Estimate(estimate.P - W.T @ W, estimate.error + pulls @ W), outcomes
+    table = _once(_eliminated(HP @ H.T, H @ estimate.error, channel))
+    W = table[:, :count] @ HP
+    error = estimate.error + table[:, count] @ W
+    outcomes = [
+        Outcome(table[k, count + 1], table[k, count + 2], table[k, count + 3] > 0.5, row.fresh) for k, row in enumerate(channel.rows)
+    ]
+    return Estimate(estimate.P - W.T @ W, error), remembered(channel, outcomes), reported(outcomes)
 
 
-def _eliminated(
-    M: Float[Array, "n n"], told: Float[Array, " n"], channel: Channel
-) -> tuple[Float[Array, "n n"], Float[Array, " n"], list[Outcome]]:
-    """Rows of the inverse Cholesky factor of `M + R`, each zero if its reading is not used; normalised innovations; outcomes."""
+def _eliminated(M: Float[Array, "n n"], told: Float[Array, " n"], channel: Channel) -> list[list[Scalar]]:
+    """For each measurement: its row of the inverse Cholesky factor of `M + R` and its normalised innovation, all zero if it is
+    not used; then innovation, variance of the innovation, and 1 if it is used.
+    """
     factors: list[list[Scalar]] = []
     pulls: list[Scalar] = []
-    outcomes: list[Outcome] = []
+    table: list[list[Scalar]] = []
     for k, row in enumerate(channel.rows):
         overlaps = [sum(factor[j] * M[j, k] for j in range(m + 1)) for m, factor in enumerate(factors)]
         variance = M[k, k] - sum(overlap**2 for overlap in overlaps) + row.variance
@@ -103,10 +126,10 @@ def _eliminated(
         root = jnp.where(used, 1.0 / jnp.sqrt(variance), 0.0)
         factors.append([-root * sum(overlaps[m] * factors[m][j] for m in range(j, k)) for j in range(k)] + [root])
         pulls.append(jnp.where(used, innovation * root, 0.0))
-        outcomes.append(Outcome(innovation, variance, used, row.fresh))
-    unit = np.eye(len(channel.rows))
-    square = jnp.stack([sum(value * unit[j] for j, value in enumerate(factor)) for factor in factors])
-    return square, jnp.stack(pulls), outcomes
+        padding = [jnp.zeros(())] * (len(channel.rows) - k - 1)
+        told_of_it = [jnp.where(row.fresh & jnp.isfinite(innovation), innovation, 0.0), variance, jnp.where(used, 1.0, 0.0)]
+        table.append([*factors[k], *padding, pulls[k], *told_of_it])
+    return table
 
 
 def _any(flags: list[Flag]) -> Flag:
@@ -115,8 +138,6 @@ def _any(flags: list[Flag]) -> Flag:
 
 def remembered(channel: Channel, outcomes: list[Outcome]) -> GateMemory:
     """A channel has spoken if any of its scalars has, and was believed if any of them was."""
-    if not outcomes:
-        return channel.memory
     used, fresh = _any([one.used for one in outcomes]), _any([one.fresh for one in outcomes])
     return remember(channel.policy, channel.memory, used, fresh)
 
@@ -126,8 +147,6 @@ def reported(outcomes: list[Outcome]) -> GateReport:
 
     The mean is taken of normalised squares, so `(innovation / sigma)**2` is 1 in the mean for an honest filter. One scalar keeps its sign.
     """
-    if not outcomes:
-        return quiet_report()
     used, fresh = _any([one.used for one in outcomes]), _any([one.fresh for one in outcomes])
     count = jnp.maximum(sum(jnp.where(one.fresh, 1.0, 0.0) for one in outcomes), 1.0)
     sigma = jnp.sqrt(sum(jnp.where(one.fresh, one.variance, 0.0) for one in outcomes) / count)

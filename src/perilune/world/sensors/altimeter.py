@@ -8,7 +8,7 @@ from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
 from perilune.wire.measurements import RangeReading
-from perilune.world.sensors.beam import Echo, echo, in_reach, turned
+from perilune.world.sensors.beam import Echo, echoes, in_reach, turned
 from perilune.world.sensors.sensor import AbstractSensor, Seen, is_due
 
 
@@ -63,13 +63,13 @@ class Altimeter(AbstractSensor[AltimeterState, RangeReading]):
         return RangeReading(jnp.where(valid, jnp.maximum(range_m, 0.0), 0.0), valid)
 
     def _spot(self, state: AltimeterState, seen: Seen) -> Echo:
-        echoes = [echo(seen, self.r_antenna_body_m, turned(ray, state.mount_body_rad)) for ray in self.rays_body]
-        share = 1.0 / len(echoes)
-        on_axis_m = [e.range_m * ray.dot(self.axis_body) for e, ray in zip(echoes, self.rays_body, strict=True)]
+        rays = echoes(seen, self.r_antenna_body_m, tuple(turned(ray, state.mount_body_rad) for ray in self.rays_body))
+        share = 1.0 / len(rays)
+        on_axis_m = [one.range_m * ray.dot(self.axis_body) for one, ray in zip(rays, self.rays_body, strict=True)]
         hit = jnp.asarray(True)
-        for one in echoes:
+        for one in rays:
             hit = hit & one.hit
-        return Echo(sum(on_axis_m, jnp.zeros(())) * share, sum((e.cos_incidence for e in echoes), jnp.zeros(())) * share, hit)
+        return Echo(sum(on_axis_m, jnp.zeros(())) * share, sum((one.cos_incidence for one in rays), jnp.zeros(())) * share, hit)
 
     def _ranging(self, ground: Echo, seen: Seen) -> Flag:
         within = (ground.range_m >= self.range_min_m) & (ground.range_m <= self.range_max_m)

@@ -3,6 +3,7 @@
 import math
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from perilune.constants import RADIUS_MOON_M
@@ -23,12 +24,18 @@ class Echo(eqx.Module):
     hit: Flag
 
 
-def echo(seen: Seen, r_antenna_body_m: Vec3, beam_body: Vec3) -> Echo:
-    """Cast one ray from a place on the structure along a direction of unit length, both in body axes."""
+def echoes(seen: Seen, r_antenna_body_m: Vec3, beams_body: tuple[Vec3, ...]) -> list[Echo]:
+    """Cast rays from a place on the structure along directions of unit length, all in body axes.
+
+    The rays go through one program: the ground is the dearest thing to compile.
+    """
     truth = seen.truth
-    found = seen.terrain.raycast(truth.point_lfme_m(r_antenna_body_m), truth.q_lfme_body @ beam_body)
+    origin_lfme_m = truth.point_lfme_m(r_antenna_body_m)
+    directions = jax.tree.map(lambda *parts: jnp.stack(parts), *(truth.q_lfme_body @ beam for beam in beams_body))
+    found = jax.vmap(lambda direction: seen.terrain.raycast(origin_lfme_m, direction))(directions)
     # A miss may come with any range, infinity included; it must not reach arithmetic.
-    return Echo(jnp.where(found.hit, found.range_m, 0.0), jnp.where(found.hit, found.cos_incidence, 0.0), found.hit)
+    range_m, cosine = jnp.where(found.hit, found.range_m, 0.0), jnp.where(found.hit, found.cos_incidence, 0.0)
+    return [Echo(range_m[k], cosine[k], found.hit[k]) for k in range(len(beams_body))]
 
 
 def in_reach(truth: Kinematics, range_max_m: Scalar) -> Flag:

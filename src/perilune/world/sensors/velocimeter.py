@@ -9,7 +9,7 @@ from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
 from perilune.wire.measurements import VelocimeterReading
-from perilune.world.sensors.beam import Echo, echo, in_reach, turned
+from perilune.world.sensors.beam import Echo, echoes, in_reach, turned
 from perilune.world.sensors.sensor import AbstractSensor, Seen, is_due
 
 
@@ -59,7 +59,13 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
         return state, reading
 
     def _reading(self, state: VelocimeterState, seen: Seen, stream: Stream) -> VelocimeterReading:
-        rows = [self._beam(k, state, seen, stream.named(f"beam {k}")) for k in range(len(self.beams_body))]
+        beams_body = tuple(turned(beam, state.mount_body_rad) for beam in self.beams_body)
+        grounds = echoes(seen, self.r_antenna_body_m, beams_body)
+        v_body_m_s = seen.truth.point_v_lfme_in_body_m_s(self.r_antenna_body_m)
+        rows = [
+            self._beam(k, state, (ground, v_body_m_s.dot(beam)), seen, stream.named(f"beam {k}"))
+            for k, (ground, beam) in enumerate(zip(grounds, beams_body, strict=True))
+        ]
         speeds_m_s, ranges_m, valids = zip(*rows, strict=True)
         valid = jnp.stack(valids)
         return VelocimeterReading(
@@ -68,10 +74,10 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
             valid=valid,
         )
 
-    def _beam(self, k: int, state: VelocimeterState, seen: Seen, stream: Stream) -> tuple[Scalar, Scalar, Flag]:
-        beam_body = turned(self.beams_body[k], state.mount_body_rad)
-        ground = echo(seen, self.r_antenna_body_m, beam_body)
-        speed_m_s = seen.truth.point_v_lfme_in_body_m_s(self.r_antenna_body_m).dot(beam_body)
+    def _beam(
+        self, k: int, state: VelocimeterState, truth: tuple[Echo, Scalar], seen: Seen, stream: Stream
+    ) -> tuple[Scalar, Scalar, Flag]:
+        ground, speed_m_s = truth
         speed_noise_m_s = (self.speed_noise_floor_m_s + self.speed_noise_slope * jnp.abs(speed_m_s)) * stream.normal(0)
         range_noise_m = (self.range_noise_floor_m + self.range_noise_slope * ground.range_m) * stream.normal(1)
         return (

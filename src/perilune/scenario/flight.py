@@ -1,0 +1,203 @@
+"""One flight from a mission file: `perilune.load`, `perilune.fly`, and what comes back."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.faults.catalogue import FaultError, fault_row
+from perilune.faults.plan import FaultRow
+from perilune.moon.frames import selenographic
+from perilune.moon.terrain import Terrain
+from perilune.moon.time import Epoch
+from perilune.scenario.build import Flightplan, build
+from perilune.scenario.disperse import fleet_of
+from perilune.scenario.errors import ScenarioError, nearest
+from perilune.scenario.load import load
+from perilune.scenario.schema import MissionFile
+from perilune.sim import fly as sim
+from perilune.sim.channels import all_channels
+from perilune.sim.mission import PhaseKind
+from perilune.sim.outcome import Outcome, Verdict
+from perilune.sim.progress import Progress
+from perilune.sim.recording import recording_tree
+from perilune.wire.telemetry import Mode
+
+ProgressCall = Callable[[Progress], None]
+
+
+@dataclass
+class Flight:
+    """A flown mission: what became of it, and every channel of its record."""
+
+    outcome: dict[str, Any]
+    time_s: np.ndarray  # mission elapsed time of each record
+    channels: dict[str, np.ndarray]
+    epoch: Epoch
+    terrain: Terrain | None = field(repr=False, default=None)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self.outcome["events"]
+
+    def dataset(self):
+        """The record as an xarray tree: time and key variables at the root, groups `truth` and `downlink`."""
+        about = {key: str(self.outcome[key]) for key in ("mission", "variant", "outcome")}
+        return recording_tree(self.time_s, self.channels, self.epoch.utc(), about)
+
+
+def fly(
+    mission: MissionFile | str,
+    seed: int = 0,
+    from_phase: str | None = None,
+    faults: Sequence[str] = (),
+    progress: ProgressCall | None = None,
+) -> Flight:
+    """Fly one mission and record every tick.
+
+    `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
+    Raises ScenarioError for input that cannot be flown.
+    """
+    file = load(mission) if isinstance(mission, str) else mission
+    if from_phase is not None and from_phase not in file.entries:
+        raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
+    plan = build(file, _rows(file, faults))
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]))
+    records, times = [], []
+    verdict: Verdict | None = None
+    for chunk in sim.fly(fleet, plan.phases, all_channels):
+        records.append(jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record))
+        # A record is taken at the end of its tick.
+        times.append((chunk.first_tick + 1 + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))
+        verdict = jax.tree.map(lambda a: np.asarray(a)[0], chunk.states.verdict)
+        if progress is not None:
+            progress(_look(plan, chunk, records[-1], times[-1]))
+    if verdict is None:
+        raise ScenarioError(f"{file.name}: no powered phase was flown")
+    channels = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
+    time_s = np.concatenate(times)
+    outcome = _outcome(plan, verdict, (time_s, channels), {"seed": seed, "from": from_phase or file.entries[0], "faults": list(faults)})
+    own = jax.tree.map(lambda a: a[0], eqx.filter(fleet.own, eqx.is_array))
+    return Flight(outcome, time_s, channels, plan.epoch, eqx.combine(own, fleet.shared).world.terrain)
+
+
+def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
+    counts = {"engine": sum(g.count for g in file.engines), "thruster": sum(g.count for g in file.thrusters)}
+    try:
+        rows = tuple(fault_row(words) for words in faults)
+    except FaultError as error:
+        raise ScenarioError(str(error)) from None
+    for words, row in zip(faults, rows, strict=True):
+        kind = words.partition(".")[0]
+        if row.unit >= counts.get(kind, row.unit + 1):
+            raise ScenarioError(f"--fault {words}: {file.name} has {counts[kind]} {kind}s, numbered from 0")
+    return rows
+
+
+def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], times: np.ndarray) -> Progress:
+    powered = [phase for phase in plan.phases if phase.kind is PhaseKind.POWERED]
+    # Powered phases are given more time than they take: the share is of the time that they may take, less a third.
+    total = sum(phase.end_tick - phase.start_tick for phase in powered)
+    before = sum(phase.end_tick - phase.start_tick for phase in powered if phase.end_tick <= chunk.first_tick)
+    flown = before + chunk.first_tick + sim.CHUNK_TICKS - chunk.phase.start_tick
+    engines = np.asarray(plan.mission.world.propulsion.engines.thrust_max_n)
+    return Progress(
+        phase=chunk.phase.name,
+        mode=Mode(int(record["downlink/mode"][-1])).name.lower(),
+        met_s=float(times[-1]),
+        share=min(1.0, flown / total),
+        altitude_m=float(record["truth/altitude_m"][-1]),
+        vertical_speed_m_s=float(record["truth/vertical_speed_m_s"][-1]),
+        horizontal_speed_m_s=float(record["truth/horizontal_speed_m_s"][-1]),
+        mass_kg=float(record["truth/mass_kg"][-1]),
+        throttle=float(np.sum(record["truth/throttle"][-1] * engines) / np.sum(engines)),
+    )
+
+
+def _outcome(plan: Flightplan, verdict: Verdict, record: tuple[np.ndarray, dict[str, np.ndarray]], asked: dict[str, Any]) -> dict[str, Any]:
+    """The result as `--json` prints it, files apart."""
+    time_s, channels = record
+    file, limits = plan.file, plan.file.limits
+    fate = Outcome(int(verdict.outcome))
+    if fate is Outcome.FLYING:
+        fate = Outcome.LOST
+    observed = file.observed
+    return {
+        "schema": 1,
+        "mission": file.name,
+        "variant": "nominal",
+        "from": asked["from"],
+        "faults": asked["faults"],
+        "seed": asked["seed"],
+        "width": 1,
+        "outcome": fate.name.lower(),
+        "cause": cause(fate, verdict, file),
+        "phase": Mode(int(channels["downlink/mode"][-1])).name.lower(),
+        "contact": _contact(plan, verdict) if bool(verdict.touched) else None,
+        "rest": _rest(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None,
+        "limits": {key: float(getattr(limits, key)) for key in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg")},
+        "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
+        "events": _events(plan, verdict, time_s, channels["downlink/mode"]),
+        "observed": observed.model_dump(mode="json") if observed is not None else {},
+    }
+
+
+def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
+    """One line on why it ended as it did."""
+    contact, limits = verdict.contact, file.limits
+    over = []
+    if float(contact.vertical_m_s) > limits.vertical_m_s:
+        over.append(f"{float(contact.vertical_m_s):.2f} m/s down, limit {limits.vertical_m_s:g}")
+    if float(contact.horizontal_m_s) > limits.horizontal_m_s:
+        over.append(f"{float(contact.horizontal_m_s):.2f} m/s sideways, limit {limits.horizontal_m_s:g}")
+    if np.degrees(contact.tilt_rad) > limits.tilt_deg:
+        over.append(f"tilted by {np.degrees(contact.tilt_rad):.1f} deg, limit {limits.tilt_deg:g}")
+    slope = f"on ground sloping {np.degrees(contact.slope_rad):.1f} deg"
+    return {
+        Outcome.LANDED: f"at rest, upright, {slope}",
+        Outcome.TIPPED_OVER: f"at rest at a tilt of {np.degrees(verdict.end_tilt_rad):.0f} deg, {slope}",
+        Outcome.CRASHED: f"touched the ground at {', '.join(over)}",
+        Outcome.LOST: "time ran out before it came to rest",
+        Outcome.IN_ORBIT: "in the orbit that was wanted",
+        Outcome.NUMERICAL: "a number in the state is not finite",
+    }[fate]
+
+
+def _contact(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+    contact, site = verdict.contact, plan.mission.world.site
+    place = selenographic(contact.r_lfme_m)
+    target = site.r_origin_lfme_m
+    angle = jnp.arctan2(contact.r_lfme_m.cross(target).norm(), contact.r_lfme_m.dot(target))
+    return {
+        "utc": plan.epoch.after(float(contact.met_s)).utc(),
+        "met_s": float(contact.met_s),
+        "latitude_deg": float(np.degrees(place.latitude_rad)),
+        "longitude_deg": float(np.degrees(place.longitude_rad)),
+        "elevation_m": float(place.elevation_m),
+        "miss_m": float(angle * target.norm()),
+        "ground_slope_deg": float(np.degrees(contact.slope_rad)),
+        "vertical_speed_m_s": float(contact.vertical_m_s),
+        "horizontal_speed_m_s": float(contact.horizontal_m_s),
+        "tilt_deg": float(np.degrees(contact.tilt_rad)),
+    }
+
+
+def _rest(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+    return {"utc": plan.epoch.after(float(verdict.end_met_s)).utc(), "tilt_deg": float(np.degrees(verdict.end_tilt_rad))}
+
+
+def _events(plan: Flightplan, verdict: Verdict, time_s: np.ndarray, mode: np.ndarray) -> list[dict[str, Any]]:
+    """Changes of mode, first contact and rest, in order."""
+    marks = [(0.0, "start", {})]
+    for i in np.flatnonzero(np.diff(mode, prepend=mode[0])):
+        marks.append((float(time_s[i]), Mode(int(mode[i])).name.lower(), {"from": Mode(int(mode[i - 1])).name.lower()}))
+    if bool(verdict.touched):
+        marks.append((float(verdict.contact.met_s), "contact", {}))
+    if float(verdict.end_met_s) > 0.0:
+        marks.append((float(verdict.end_met_s), Outcome(int(verdict.outcome)).name.lower(), {}))
+    ordered = sorted(marks, key=lambda mark: mark[0])
+    return [{"utc": plan.epoch.after(met_s).utc(), "met_s": met_s, "name": name, "detail": detail} for met_s, name, detail in ordered]

@@ -1,0 +1,151 @@
+"""Is the filter honest? 256 descents whose truth is its own model: errors and innovations must be as large as it says.
+
+Bounds: two-sided 99.9 % of chi-square for the sum over the runs, at each of the instants and for each block tested.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from navigation_case import (
+    CYCLE_S,
+    CYCLES,
+    CYCLES_PER_UPDATE,
+    VELOCIMETER_BELOW_M,
+    flown_descent,
+    mistaken_start,
+    navigation_filter,
+    read_imu,
+    readings,
+)
+from scipy.stats import chi2
+
+from perilune.fsw.navigation.propagation import decay_of_terrain
+from perilune.fsw.navigation.state import part
+from perilune.math.random import stream_of_seed
+
+RUNS = 256
+INSTANTS = 9
+PROBABILITY = 0.999
+BLOCKS = {
+    "position": range(0, 3),
+    "velocity": range(3, 6),
+    "attitude": range(6, 9),
+    "accelerometer bias": range(9, 12),
+    "gyro bias": range(12, 15),
+    "terrain": range(15, 16),
+    "total": range(0, 16),
+}
+
+
+def bounds(freedoms: int) -> tuple[float, float]:
+    """Of a mean normalised square, from the number of squares in it."""
+    tail = 0.5 * (1.0 - PROBABILITY)
+    return chi2.ppf(tail, freedoms) / freedoms, chi2.ppf(1.0 - tail, freedoms) / freedoms
+
+
+def error_of(state, truth, biases, terrain_m):
+    nav = state.nav
+    tilt = (truth.q_lci_body @ nav.q_lci_body.inverse()).rotation_vector_rad()
+    parts = (
+        truth.r_lci_m - nav.r_lci_m,
+        truth.v_lci_m_s - nav.v_lci_m_s,
+        tilt,
+        biases[0] - nav.bias_accel_m_s2,
+        biases[1] - nav.bias_gyro_rad_s,
+    )
+    return jnp.concatenate([*(one.array() for one in parts), jnp.stack([terrain_m - nav.terrain_m])])
+
+
+def one_run(nav_filter, start, cycles, seed):
+    """Errors and covariances at the end of each segment; normalised innovations of each update."""
+    stream = stream_of_seed(seed)
+    biases = (
+        stream.named("accel").normal_vec3(0) * nav_filter.imu.bias_accel_sigma_m_s2,
+        stream.named("gyro").normal_vec3(0) * nav_filter.imu.bias_gyro_sigma_rad_s,
+    )
+    ground = nav_filter.ground
+    terrain_m = ground.terrain_sigma_m * stream.named("terrain").normal(0)
+
+    def cycle(state, row):
+        truth, tick = row
+        imu = read_imu(nav_filter.imu, truth, biases, stream.at(tick))
+        return nav_filter.propagate(state, imu, (tick + 1) * CYCLE_S, jnp.asarray(True)), truth
+
+    def update(carry, rows):
+        state, terrain_m = carry
+        state, truths = jax.lax.scan(cycle, state, rows)
+        truth, tick = jax.tree.map(lambda leaf: leaf[-1], truths), rows[1][-1]
+        decay = decay_of_terrain(truth.r_lci_m, truth.v_lci_m_s, ground, CYCLES_PER_UPDATE * CYCLE_S)
+        kick = ground.terrain_sigma_m * jnp.sqrt(1.0 - decay**2) * stream.named("ground").at(tick).normal(0)
+        terrain_m = decay * terrain_m + kick
+        state = nav_filter.update(state, readings(nav_filter, truth, terrain_m, state.clock_s, stream.at(tick)))
+        told = (state.reports.star_tracker, state.reports.altimeter, state.reports.velocimeter, state.reports.velocimeter_range)
+        squares = jnp.stack([jnp.where(one.fresh, (one.innovation / jnp.where(one.fresh, one.sigma, 1.0)) ** 2, jnp.nan) for one in told])
+        return (state, terrain_m), (squares, truth)
+
+    def segment(carry, rows):
+        carry, (squares, truths) = jax.lax.scan(update, carry, rows)
+        truth = jax.tree.map(lambda leaf: leaf[-1], truths)
+        return carry, (error_of(carry[0], truth, biases, carry[1]), carry[0].P, squares)
+
+    state = mistaken_start(nav_filter, start, stream)
+    return jax.lax.scan(segment, (state, terrain_m), cycles)[1]
+
+
+@pytest.fixture(scope="module")
+def flights():
+    nav_filter = navigation_filter()
+    start, flown = flown_descent()
+    rows = (flown, jnp.arange(CYCLES))
+    shape = (INSTANTS, CYCLES // CYCLES_PER_UPDATE // INSTANTS, CYCLES_PER_UPDATE)
+    rows = jax.tree.map(lambda leaf: leaf.reshape(shape), rows)
+    batch = jax.jit(jax.vmap(one_run, in_axes=(None, None, None, 0)))
+    errors, P, squares = (np.asarray(one) for one in batch(nav_filter, start, rows, jnp.arange(RUNS)))
+    distance_m = np.linalg.norm([flown.r_lci_m.x, flown.r_lci_m.y, flown.r_lci_m.z], axis=0)
+    height_m = (distance_m - float(nav_filter.ground.radius_m))[CYCLES_PER_UPDATE - 1 :: CYCLES_PER_UPDATE]
+    return errors, P, squares.reshape(RUNS, -1, 4), height_m
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_errors_are_as_large_as_the_covariance_says(flights, block):
+    errors, P, _, _ = flights
+    index = np.array(BLOCKS[block])
+    e, part_of_P = errors[..., index], P[..., index[:, None], index[None, :]]
+    nees = np.einsum("rti,rti->rt", e, np.linalg.solve(part_of_P, e[..., None])[..., 0]).mean(axis=0) / len(index)
+    low, high = bounds(RUNS * len(index))
+    print(block, nees, low, high)
+    assert np.all((low < nees) & (nees < high)), f"{block}: {nees} not all in [{low:.3f}, {high:.3f}]"
+
+
+@pytest.mark.parametrize(
+    ("column", "channel", "scalars"), [(0, "star tracker", 3), (1, "altimeter", 1), (2, "velocimeter", 4), (3, "velocimeter range", 1)]
+)
+def test_innovations_are_as_large_as_predicted(flights, column, channel, scalars):
+    squares = flights[2][:, :, column]
+    heard = np.isfinite(squares)
+    mean = squares[heard].mean()
+    low, high = bounds(int(heard.sum()) * scalars)
+    print(channel, heard.sum(), mean, low, high)
+    assert heard.sum() > RUNS * 100
+    assert low < mean < high, f"{channel}: {mean:.5f} not in [{low:.5f}, {high:.5f}]"
+
+
+def test_the_filter_learns_what_it_should(flights):
+    """A filter that ignored its sensors could be honest too; this one must end near the ground truth."""
+    errors = flights[0][:, -1]
+    rms = np.sqrt((errors**2).mean(axis=0))
+    print(rms)
+    assert np.all(rms[3:6] < 0.1)
+
+
+def test_covariance_stays_symmetric_and_positive(flights):
+    P = flights[1]
+    scale = np.sqrt(np.einsum("rtii->rti", P))
+    correlation = P / scale[..., :, None] / scale[..., None, :]
+    assert np.array_equal(P, np.swapaxes(P, -1, -2))
+    assert np.linalg.eigvalsh(correlation).min() > 0.0
+
+
+def test_part_names_match_the_order():
+    assert part(jnp.arange(16.0), (3, 4, 5)).components()[0] == 3.0
