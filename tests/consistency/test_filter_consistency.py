@@ -11,7 +11,6 @@ from navigation_case import (
     CYCLE_S,
     CYCLES,
     CYCLES_PER_UPDATE,
-    VELOCIMETER_BELOW_M,
     flown_descent,
     mistaken_start,
     navigation_filter,
@@ -20,8 +19,9 @@ from navigation_case import (
 )
 from scipy.stats import chi2
 
+from perilune.constants import ARCSEC_RAD
 from perilune.fsw.navigation.propagation import decay_of_terrain
-from perilune.fsw.navigation.state import part
+from perilune.fsw.navigation.state import ATTITUDE, VELOCITY
 from perilune.math.random import stream_of_seed
 
 RUNS = 256
@@ -102,9 +102,8 @@ def flights():
     rows = jax.tree.map(lambda leaf: leaf.reshape(shape), rows)
     batch = jax.jit(jax.vmap(one_run, in_axes=(None, None, None, 0)))
     errors, P, squares = (np.asarray(one) for one in batch(nav_filter, start, rows, jnp.arange(RUNS)))
-    distance_m = np.linalg.norm([flown.r_lci_m.x, flown.r_lci_m.y, flown.r_lci_m.z], axis=0)
-    height_m = (distance_m - float(nav_filter.ground.radius_m))[CYCLES_PER_UPDATE - 1 :: CYCLES_PER_UPDATE]
-    return errors, P, squares.reshape(RUNS, -1, 4), height_m
+    up = np.array([flown.r_lci_m.x[-1], flown.r_lci_m.y[-1], flown.r_lci_m.z[-1]])
+    return errors, P, squares.reshape(RUNS, -1, 4), up / np.linalg.norm(up)
 
 
 @pytest.mark.parametrize("block", BLOCKS)
@@ -114,7 +113,6 @@ def test_errors_are_as_large_as_the_covariance_says(flights, block):
     e, part_of_P = errors[..., index], P[..., index[:, None], index[None, :]]
     nees = np.einsum("rti,rti->rt", e, np.linalg.solve(part_of_P, e[..., None])[..., 0]).mean(axis=0) / len(index)
     low, high = bounds(RUNS * len(index))
-    print(block, nees, low, high)
     assert np.all((low < nees) & (nees < high)), f"{block}: {nees} not all in [{low:.3f}, {high:.3f}]"
 
 
@@ -126,17 +124,25 @@ def test_innovations_are_as_large_as_predicted(flights, column, channel, scalars
     heard = np.isfinite(squares)
     mean = squares[heard].mean()
     low, high = bounds(int(heard.sum()) * scalars)
-    print(channel, heard.sum(), mean, low, high)
     assert heard.sum() > RUNS * 100
     assert low < mean < high, f"{channel}: {mean:.5f} not in [{low:.5f}, {high:.5f}]"
 
 
-def test_the_filter_learns_what_it_should(flights):
-    """A filter that ignored its sensors could be honest too; this one must end near the ground truth."""
-    errors = flights[0][:, -1]
-    rms = np.sqrt((errors**2).mean(axis=0))
-    print(rms)
-    assert np.all(rms[3:6] < 0.1)
+# Root mean squares over the runs at the end of the descent. Velocity: the velocimeter's 0.1 m/s over four beams at 2 Hz, smoothed over
+# some ten seconds. Clearance: its ranges' 1 m likewise, with the relief beside the beams. Attitude: 10 and 60 arcsec, smoothed by the gyros.
+VELOCITY_LEFT_M_S = 0.1
+CLEARANCE_LEFT_M = 10.0
+ATTITUDE_LEFT_RAD = 10.0 * ARCSEC_RAD
+
+
+def test_the_filter_ends_near_the_truth(flights):
+    """A filter that ignored its sensors could be honest too."""
+    errors, _, _, _ = flights
+    rms = np.sqrt((errors[:, -1] ** 2).mean(axis=0))
+    clearance = errors[:, -1, 0:3] @ flights[3] - errors[:, -1, 15]
+    assert rms[list(VELOCITY)].max() < VELOCITY_LEFT_M_S
+    assert rms[list(ATTITUDE)].max() < ATTITUDE_LEFT_RAD
+    assert np.sqrt((clearance**2).mean()) < CLEARANCE_LEFT_M
 
 
 def test_covariance_stays_symmetric_and_positive(flights):
@@ -145,7 +151,3 @@ def test_covariance_stays_symmetric_and_positive(flights):
     correlation = P / scale[..., :, None] / scale[..., None, :]
     assert np.array_equal(P, np.swapaxes(P, -1, -2))
     assert np.linalg.eigvalsh(correlation).min() > 0.0
-
-
-def test_part_names_match_the_order():
-    assert part(jnp.arange(16.0), (3, 4, 5)).components()[0] == 3.0

@@ -60,8 +60,9 @@ def test_no_thrust_asked_for_shuts_every_engine() -> None:
 def test_throttle_makes_room_for_the_thrust_of_torque_pulses() -> None:
     given = once(luna(), 1200.0, (40.0, 0.0, 0.0), use((False, True, True), axial_torque=True))[1]
     assert float(given.throttle[1]) < 0.75
-    np.testing.assert_allclose(given.thrust_n, 1200.0, rtol=1e-9)
-    np.testing.assert_allclose(given.torque_body_n_m.x, 40.0, rtol=0.05)
+    # Pulses of the ring under 20 ms are left out: one on each side, at most a fifth of 37.5 N each.
+    assert abs(float(given.thrust_n) - 1200.0) < 15.0
+    assert abs(float(given.torque_body_n_m.x) - 40.0) < 15.0 * 1.2
 
 
 def test_assist_engines_give_what_the_main_engine_does_not() -> None:

@@ -116,13 +116,13 @@ def test_torque_that_was_ordered_is_no_disturbance() -> None:
 
 def test_a_turning_request_is_followed_without_lag() -> None:
     law, state, rate = control(), control().init(), 0.002
-    for number in range(200):
+    for number in range(120):
         now = (0.0, rate * CYCLE_S * number, 0.0)
         here = estimate(from_rotation_vector(vec3(now), "lci", "body"), vec3((0.0, rate, 0.0)))
         state, torque = law.step(state, request(now), here, CYCLE_S)
         state = state.given(zero_vec3())
-    np.testing.assert_allclose(state.omega_cmd_body_rad_s.y, rate, rtol=1e-6)
-    np.testing.assert_allclose(torque.array(), 0.0, atol=1e-3)
+    np.testing.assert_allclose(state.omega_cmd_body_rad_s.y, rate, rtol=1e-4)  # 12 time constants
+    np.testing.assert_allclose(torque.array(), 0.0, atol=1e-3)  # N m; without the rate it would be 1.7
 
 
 def test_quiet_leaves_an_axis_alone_inside_the_dead_band() -> None:

@@ -146,6 +146,7 @@ class FlightSoftware(eqx.Module):
             thrust_n=self.vehicle.braking_thrust_n,
             range_to_gate_m=along_m - self.gate_downrange_m,
             cross_of_site_m=across_m,
+            terrain_m=nav.terrain_m,
         )
         rate = measurements.imu.delta_theta_body_rad / self.vehicle.cycle_s - nav.bias_gyro_rad_s
         counted = measurements.imu.delta_v_body_m_s - nav.bias_accel_m_s2 * self.vehicle.cycle_s

@@ -91,6 +91,7 @@ def _limits(file: MissionFile) -> Limits:
         float(limits.horizontal_m_s),
         math.radians(limits.tilt_deg),
         math.radians(limits.slope_deg),
+        math.radians(limits.rest_tilt_deg),
         2.0 * float(file.legs.pad_circle_m) / math.sqrt(2.0),
         REST_SPEED_M_S,
         REST_RATE_RAD_S,

@@ -234,6 +234,7 @@ def _guidance(file: MissionFile) -> Guidance:
         ),
         approach_wanted=bool(approach.wanted),
         braking_exhaust_m_s=braking_thrust(file)[1],
+        terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
     )
 
 

@@ -121,8 +121,9 @@ class Limits(Table):
 
     vertical_m_s: Positive
     horizontal_m_s: Positive
-    tilt_deg: AcuteAngle
+    tilt_deg: AcuteAngle = Field(description="from the local vertical, at the first touch")
     slope_deg: AcuteAngle
+    rest_tilt_deg: AcuteAngle = Field(description="at rest, it stands on its legs up to this tilt")
 
 
 class Dispersions(Table):

@@ -36,6 +36,7 @@ class Limits(eqx.Module):
     horizontal_m_s: Scalar
     tilt_rad: Scalar
     slope_rad: Scalar
+    rest_tilt_rad: Scalar  # at rest it stands on its legs up to this tilt
     footprint_m: Scalar  # baseline over which the ground's slope counts
     rest_speed_m_s: Scalar
     rest_rate_rad_s: Scalar
@@ -115,7 +116,7 @@ def _judged(state: WorldState, contact: Contact, limits: Limits, quiet_s: Scalar
     hard = (contact.vertical_m_s > limits.vertical_m_s) | (contact.horizontal_m_s > limits.horizontal_m_s)
     hard = hard | (contact.tilt_rad > limits.tilt_rad)
     at_rest = quiet_s >= limits.rest_s
-    upright = tilt_rad <= limits.tilt_rad
+    upright = (tilt_rad <= limits.rest_tilt_rad) & ~state.touch.hull
     finite = jnp.isfinite(state.body.r_lci_m.norm_squared() + state.body.q_lci_body.w + state.propellant_kg)
     verdict = jnp.asarray(int(Outcome.FLYING))
     verdict = jnp.where(at_rest, jnp.where(upright, int(Outcome.LANDED), int(Outcome.TIPPED_OVER)), verdict)

@@ -107,7 +107,8 @@ class AttitudeControl(eqx.Module):
     (a stop at constant deceleration), and never beyond the rate limit. Torque is inertia times the rate error times the rate
     gain, less the disturbance torque: a first-order estimate of what the change of rate shows beyond the torque ordered, held within its limit.
     In a quiet request an axis is left alone while `error - quiet_lead_s * rate` is inside the dead band.
-    **Invalid when** the gyro is silent for many cycles (the last rate is held) or inertia is wrong by more than about a half.
+    **Invalid when** the gyro is silent for many cycles (the last rate is held), inertia is wrong by more than about a half, or the
+    quiet lead times the rate that one shortest pulse gives exceeds twice the dead band: pulses then answer one another.
     **Neglects** gyroscopic torque and products of inertia (the observer takes them for a disturbance).
     **Reference.** Wie, Weiss & Arapostathis, Quaternion feedback regulator for spacecraft eigenaxis rotations, JGCD 12 (1989).
     """

@@ -46,6 +46,7 @@ class BrakingAim(eqx.Module):
     mass_kg: Scalar
     range_to_gate_m: Scalar
     cross_of_site_m: Scalar  # offset of the site from the plane of motion, along `cross`
+    gate_lift_m: Scalar = 0.0  # how much higher than the site the ground at the gate is expected to be
 
 
 class _Profile(eqx.Module):
@@ -98,25 +99,26 @@ class BrakingGuidance(eqx.Module):
 
     def _solve(self, state: BrakingState, aim: BrakingAim, throttle: Scalar) -> BrakingState:
         local = aim.local
+        gate_radius_m = self.gate_radius_m + aim.gate_lift_m
         profile = _Profile(aim.exhaust_speed_m_s, aim.mass_kg * aim.exhaust_speed_m_s / (aim.thrust_n * throttle))
         t_go = jnp.clip(state.time_to_go_s, 1.0, 0.95 * profile.tau_s)
         speed = local.v_ground_lci_m_s.dot(local.downrange_lci)
         orbital = speed + local.ground_speed_m_s
         lift_0 = (local.gravity_m_s2 - orbital**2 / local.radius_m) / profile.accel(0.0)
         orbital_end = self.gate_horizontal_speed_m_s + local.ground_speed_m_s
-        gravity_end = local.gravity_m_s2 * (local.radius_m / self.gate_radius_m) ** 2
-        lift_end = (gravity_end - orbital_end**2 / self.gate_radius_m) / profile.accel(t_go)
+        gravity_end = local.gravity_m_s2 * (local.radius_m / gate_radius_m) ** 2
+        lift_end = (gravity_end - orbital_end**2 / gate_radius_m) / profile.accel(t_go)
         lift_rate = (lift_end - lift_0) / t_go
 
         b0, b1, c0, c1 = profile.moments(t_go)
         drop_m_s = self.gate_vertical_speed_m_s - local.vertical_speed_m_s
-        drop_m = self.gate_radius_m - local.radius_m - local.vertical_speed_m_s * t_go
+        drop_m = gate_radius_m - local.radius_m - local.vertical_speed_m_s * t_go
         share, share_rate = _two_by_two(b0, b1, c0, c1, drop_m_s, drop_m)
         # In the plane of motion the cross speed is zero by the choice of axes; the site may lie beside it.
         cross, cross_rate = _two_by_two(b0, b1, c0, c1, 0.0, aim.cross_of_site_m)
 
         # Sinking toward the centre speeds the horizontal motion up: v_h r is what gravity leaves alone.
-        sink_m_s = (local.radius_m - self.gate_radius_m) / t_go
+        sink_m_s = (local.radius_m - gate_radius_m) / t_go
         left_m_s = speed + sink_m_s / local.radius_m * state.range_m
         covered_m = jnp.zeros_like(t_go)
         for node, weight in zip(_NODES, _WEIGHTS, strict=True):

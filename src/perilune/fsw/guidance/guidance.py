@@ -31,6 +31,7 @@ class GuidanceView(eqx.Module):
     thrust_n: Scalar  # full braking thrust
     range_to_gate_m: Scalar
     cross_of_site_m: Scalar
+    terrain_m: Scalar  # height of the ground below over the site's sphere, as navigated
 
 
 class Guidance(eqx.Module):
@@ -39,6 +40,7 @@ class Guidance(eqx.Module):
     vertical: VerticalGuidance
     approach_wanted: Flag
     braking_exhaust_m_s: Scalar
+    terrain_correlation_m: Scalar  # distance over which heights of the ground are alike
 
     def init(self) -> GuidanceState:
         zero = jnp.zeros(())
@@ -46,7 +48,11 @@ class Guidance(eqx.Module):
 
     def plan(self, state: GuidanceState, view: GuidanceView, mode: Index) -> GuidanceState:
         """The slow cycle: the braking solution, before ignition for the sake of the range, then for the steering."""
-        aim = BrakingAim(view.local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, view.range_to_gate_m, view.cross_of_site_m)
+        # What the ground below says of the ground at the gate: the expectation of a process that forgets with distance.
+        lift_m = view.terrain_m * jnp.exp(-jnp.maximum(state.braking.range_m, 0.0) / self.terrain_correlation_m)
+        aim = BrakingAim(
+            view.local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, view.range_to_gate_m, view.cross_of_site_m, lift_m
+        )
         braking = self.braking.update(state.braking, aim, mode == Mode.BRAKING)
         held = mode >= Mode.BRAKING
         # At the start of braking body +x looks down and +z against the motion; +y = z x x keeps the tilt in the plane of flight.

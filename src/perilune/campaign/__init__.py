@@ -1,0 +1,1 @@
+"""Many flights of one mission: what the odds are, and why flights fail."""

@@ -1,0 +1,152 @@
+"""Flies many seeds of a mission in batches of one width, and keeps one row of each."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.campaign.statistics import wilson_interval
+from perilune.scenario.build import Flightplan
+from perilune.scenario.disperse import fleet_of
+from perilune.sim import fly as sim
+from perilune.sim.outcome import Outcome, Verdict
+
+WIDTH = 128
+
+
+@dataclass(frozen=True)
+class Case:
+    """What became of one seed."""
+
+    seed: int
+    outcome: Outcome
+    vertical_m_s: float
+    horizontal_m_s: float
+    tilt_deg: float
+    rest_tilt_deg: float
+    slope_deg: float
+    propellant_kg: float
+    met_s: float
+    along_m: float  # of the contact from the target, along the ellipse's major axis
+    across_m: float
+
+    def within(self, half_axes_m: tuple[float, float] | None) -> bool:
+        """Inside the published ellipse, where there is one."""
+        if half_axes_m is None:
+            return True
+        return (self.along_m / half_axes_m[0]) ** 2 + (self.across_m / half_axes_m[1]) ** 2 <= 1.0
+
+
+@dataclass(frozen=True)
+class Odds:
+    """Counts, and the share that landed with its 95 % Wilson interval."""
+
+    trials: int
+    landed: int
+    reasons: Counter
+
+    @property
+    def share(self) -> float:
+        return self.landed / self.trials if self.trials else float("nan")
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson_interval(self.landed, self.trials)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.landed} of {self.trials}, {100 * self.share:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
+
+
+def cases(plan: Flightplan, seeds: Sequence[int], width: int = WIDTH, watch: Callable[[float], None] | None = None) -> Iterator[Case]:
+    """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width."""
+    for first in range(0, len(seeds), width):
+        batch = list(seeds[first : first + width])
+        filled = batch + [batch[-1]] * (width - len(batch))
+        verdict = _flown(plan, filled, watch)
+        yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
+
+
+def _flown(plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None) -> Verdict:
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
+    states = None
+    for chunk in sim.fly(fleet, plan.phases):
+        states = chunk.states
+        if watch is not None:
+            watch(float(np.mean(np.asarray(states.verdict.over()))))
+    if states is None:
+        raise ValueError("the mission has no powered phase")
+    return jax.tree.map(np.asarray, states.verdict)
+
+
+def _case(plan: Flightplan, seed: int, verdict: Verdict) -> Case:
+    contact = verdict.contact
+    outcome = Outcome(int(verdict.outcome))
+    along_m, across_m = _from_target(plan, contact)
+    return Case(
+        seed=seed,
+        outcome=Outcome.LOST if outcome is Outcome.FLYING else outcome,
+        vertical_m_s=float(contact.vertical_m_s),
+        horizontal_m_s=float(contact.horizontal_m_s),
+        tilt_deg=float(np.degrees(contact.tilt_rad)),
+        rest_tilt_deg=float(np.degrees(verdict.end_tilt_rad)),
+        slope_deg=float(np.degrees(contact.slope_rad)),
+        propellant_kg=float(contact.propellant_kg),
+        met_s=float(contact.met_s),
+        along_m=along_m,
+        across_m=across_m,
+    )
+
+
+def _from_target(plan: Flightplan, contact) -> tuple[float, float]:
+    """East and north of the target, turned into the axes of the ellipse; without one, along is north."""
+    r_site_m = plan.mission.world.site.r_site_m(contact.r_lfme_m)
+    east_m, north_m = float(r_site_m.x), float(r_site_m.y)
+    ellipse = plan.file.site.ellipse
+    azimuth = np.radians(float(ellipse.azimuth_deg)) if ellipse is not None else 0.0
+    along_m = east_m * np.sin(azimuth) + north_m * np.cos(azimuth)
+    return float(along_m), float(east_m * np.cos(azimuth) - north_m * np.sin(azimuth))
+
+
+def half_axes_m(plan: Flightplan) -> tuple[float, float] | None:
+    ellipse = plan.file.site.ellipse
+    return None if ellipse is None else (500.0 * float(ellipse.major_km), 500.0 * float(ellipse.minor_km))
+
+
+def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
+    """Share of flights that landed within the limits and inside the ellipse, and the reasons of the others."""
+    ellipse = half_axes_m(plan)
+    reasons = [reason(plan, row) for row in rows]
+    fine = [why == "" and row.within(ellipse) for row, why in zip(rows, reasons, strict=True)]
+    failures = Counter(why or "outside the ellipse" for why, good in zip(reasons, fine, strict=True) if not good)
+    return Odds(len(rows), sum(fine), failures)
+
+
+def on_fair_ground(plan: Flightplan, rows: Sequence[Case]) -> list[Case]:
+    """Flights whose ground at contact is within the lander's slope limit, or that never touched any."""
+    return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.file.limits.slope_deg)]
+
+
+def reason(plan: Flightplan, row: Case) -> str:
+    """Why a flight failed, in a few words; empty for a landing."""
+    limits = plan.file.limits
+    if row.outcome is Outcome.LANDED:
+        return ""
+    if row.outcome is Outcome.TIPPED_OVER:
+        upright = row.rest_tilt_deg < 45.0
+        return "rests beyond the tilt limit" if upright else "tipped over"
+    if row.outcome is not Outcome.CRASHED:
+        return row.outcome.name.lower()
+    over = [
+        name
+        for name, value, limit in (
+            ("too fast down", row.vertical_m_s, limits.vertical_m_s),
+            ("too fast sideways", row.horizontal_m_s, limits.horizontal_m_s),
+            ("tilted at contact", row.tilt_deg, limits.tilt_deg),
+        )
+        if value > limit
+    ]
+    return "crashed: " + " and ".join(over or ["hull struck"])
