@@ -1,21 +1,21 @@
 """A point mass braked by the flight guidance: no sensors, no attitude, a round Moon. What the law itself is worth.
 
 Guidance runs once a second and the direction of thrust is renewed ten times a second, as in the flight software; between, it stands
-still in inertial axes. Motion is integrated by the classical Runge-Kutta method at each tenth of a second.
+still in inertial axes. The mass is believed from the flow that was ordered. Motion is integrated by the classical Runge-Kutta method at each tenth of a second.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from braking_optimum import Braking
 
 from perilune.constants import G0_M_S2, GM_MOON_M3_S2, MOON_SPIN_RAD_S, RADIUS_MOON_M
-from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
+from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
 from perilune.fsw.guidance.request import LocalState, horizontal_of
 from perilune.math.integrate import rk4_step
-from perilune.math.vector import Vec3
+from perilune.math.vector import Vec3, vec3
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.types import Scalar
 
@@ -39,6 +39,7 @@ class BrakingCase(NamedTuple):
     gate_sink_m_s: float
     gate_forward_m_s: float
     freeze_s: float = 8.0
+    longest_s: float = 460.0  # a flight that takes longer is none
 
     @property
     def radius_m(self) -> float:
@@ -75,6 +76,7 @@ HAKUTO_R_M1 = BrakingCase(
     3000.0,
     60.0,
     50.0,
+    longest_s=820.0,
 )
 
 
@@ -201,15 +203,15 @@ def _moved(body: _Body, force_lci_n: Vec3, flow_kg_s: Scalar) -> _Body:
     return rk4_step(rates, 0.0, body, TICK_S)
 
 
-def flight(case: BrakingCase, deviation: Deviation, longest_s: float) -> Arrival:
+def flight(case: BrakingCase, deviation: Deviation) -> Arrival:
     """One braking, ignition to gate."""
-    guidance, spin = guidance_of(case), _spin(deviation)
+    guidance, spin, normal = guidance_of(case), _spin(deviation), vec3((0.0, 0.0, 1.0))
     solution, _ = converged(case, deviation)
     gate_at_ignition = _gate_direction(case, deviation, solution.range_m)
     r_lci_m, v_lci_m_s = start_of(case, deviation)
 
     def tick(now: _Flight, index: Scalar) -> tuple[_Flight, None]:
-        local = local_state(now.body.r_lci_m, now.body.v_lci_m_s, spin)
+        local = in_plane(local_state(now.body.r_lci_m, now.body.v_lci_m_s, spin), normal)
         gate = _turned(gate_at_ignition, spin, now.burn_s)
         aim = _aim(case, local, now.believed_mass_kg, gate)
         aged = guidance.advance(now.guidance, TICK_S, jnp.asarray(True))
@@ -224,7 +226,7 @@ def flight(case: BrakingCase, deviation: Deviation, longest_s: float) -> Arrival
 
     mass_kg = jnp.asarray(case.mass_kg)
     start = _Flight(_Body(r_lci_m, v_lci_m_s, mass_kg), mass_kg, solution, jnp.zeros(()), jnp.asarray(False))
-    end, _ = jax.lax.scan(tick, start, jnp.arange(round(longest_s / TICK_S)))
+    end, _ = jax.lax.scan(tick, start, jnp.arange(round(case.longest_s / TICK_S)))
     return _arrival(case, end, spin, _turned(gate_at_ignition, spin, end.burn_s))
 
 
@@ -251,10 +253,20 @@ def _arrival(case: BrakingCase, end: _Flight, spin: Vec3, gate_lci: Vec3) -> Arr
     )
 
 
-def flights(case: BrakingCase, deviations: Deviation, longest_s: float) -> Arrival:
+def flights(case: BrakingCase, deviations: Deviation) -> Arrival:
     """Many brakings at once; every leaf of `deviations` has one row a flight."""
-    one: Callable[[Deviation], Arrival] = lambda deviation: flight(case, deviation, longest_s)  # noqa: E731
-    return eqx.filter_jit(jax.vmap(one))(deviations)
+    return eqx.filter_jit(jax.vmap(lambda deviation: flight(case, deviation)))(deviations)
+
+
+def fixed(case: BrakingCase) -> BrakingCase:
+    """The same lander at its nominal throttle all the way: the distance flown is as it comes."""
+    return case._replace(throttle=(case.throttle[0],) * 3)
+
+
+def problem_of(case: BrakingCase, throttle: float = 1.0) -> Braking:
+    """The same braking as an optimal control problem; full thrust there is this throttle here."""
+    thrust_n, gate = throttle * case.thrust_n, (case.gate_radius_m, case.gate_sink_m_s, case.gate_forward_m_s)
+    return Braking(case.radius_m, case.speed_m_s, case.mass_kg, thrust_n, case.exhaust_speed_m_s, *gate)
 
 
 SENSITIVITY = {
@@ -265,4 +277,6 @@ SENSITIVITY = {
     "start 1 km high": Deviation(altitude_m=1000.0),
     "start 1 km low": Deviation(altitude_m=-1000.0),
     "site 5 km aside": Deviation(cross_m=5000.0),
+    "5 km aside, thrust +2 %": Deviation(thrust_scale=1.02, cross_m=5000.0),
+    "5 km aside, thrust -2 %": Deviation(thrust_scale=0.98, cross_m=5000.0),
 }

@@ -1,15 +1,72 @@
-"""What all tests share: compiled programs are kept between runs, and examples are drawn without a clock."""
+"""What all tests share: JAX is strict, compiled programs are kept between runs, and examples are drawn without a clock.
+
+Nothing of the package is imported here at the top: annotations are checked only in what is imported after pytest has started.
+"""
 
 from pathlib import Path
 
 import jax
+import pytest
 from hypothesis import settings
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
+jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_numpy_rank_promotion", "warn")
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 # Compilation makes the first example slow; a deadline would fail it for that.
 settings.register_profile("perilune", deadline=None, derandomize=True)
 settings.load_profile("perilune")
+
+# What becomes of the other three landers of a batch must not touch the first.
+HEALTHY_SEEDS = [0, 1, 2, 3]
+FAULTY_SEEDS = [0, 7, 8, 9]
+
+
+@pytest.fixture(scope="session")
+def luna():
+    """Luna-25, ready to fly."""
+    from perilune.scenario.build import build
+    from perilune.scenario.load import load
+
+    return build(load("luna-25"))
+
+
+@pytest.fixture(scope="session")
+def healthy(luna):
+    """Four healthy descents."""
+    from flown_fleet import descend, fleet_with
+
+    return descend(luna, fleet_with(luna, HEALTHY_SEEDS, {}))
+
+
+@pytest.fixture(scope="session")
+def faulty_rows():
+    """A weak engine, a state word turned into NaN, a silent velocimeter: each while braking."""
+    from perilune.faults.plan import FaultRow, Kind, Trigger
+    from perilune.wire.telemetry import Mode
+
+    braking = dict(trigger=Trigger.PHASE, at=float(Mode.BRAKING))
+    return {
+        1: (FaultRow(Kind.ENGINE_THRUST_LOSS, size=0.4, **braking),),
+        2: (FaultRow(Kind.STATE_UPSET, size=float("nan"), duration_s=0.05, **braking),),
+        3: (FaultRow(Kind.VELOCIMETER_DEAD, size=1.0, **braking),),
+    }
+
+
+@pytest.fixture(scope="session")
+def among_faulty(luna, faulty_rows):
+    """The first healthy lander again, in other company."""
+    from flown_fleet import descend, fleet_with
+
+    return descend(luna, fleet_with(luna, FAULTY_SEEDS, faulty_rows))
+
+
+@pytest.fixture(scope="session")
+def reversed_batch(luna, faulty_rows):
+    """The same batch the other way round."""
+    from flown_fleet import WIDTH, descend, fleet_with
+
+    return descend(luna, fleet_with(luna, FAULTY_SEEDS[::-1], {WIDTH - 1 - place: rows for place, rows in faulty_rows.items()}))

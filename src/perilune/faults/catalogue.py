@@ -35,7 +35,9 @@ class NamedFault:
 CATALOGUE: dict[str, NamedFault] = {
     "engine.thrust-loss": NamedFault(Kind.ENGINE_THRUST_LOSS, "an engine gives less thrust", "share lost", 0.1, 0.0, 1.0, units="engine"),
     "engine.stuck": NamedFault(Kind.ENGINE_STUCK, "an engine's valve stays where it is", "throttle", 1.0, 0.0, 1.2, units="engine"),
-    "engine.isp-drop": NamedFault(Kind.ENGINE_ISP_DROP, "an engine burns more for the same thrust", "share lost", 0.05, 0.0, 0.9, units="engine"),
+    "engine.isp-drop": NamedFault(
+        Kind.ENGINE_ISP_DROP, "an engine burns more for the same thrust", "share lost", 0.05, 0.0, 0.9, units="engine"
+    ),
     "thruster.stuck-on": NamedFault(Kind.THRUSTER_STUCK_ON, "a thruster does not close", "", 1.0, 0.0, 1.0, units="thruster"),
     "thruster.stuck-off": NamedFault(Kind.THRUSTER_STUCK_OFF, "a thruster does not open", "", 1.0, 0.0, 1.0, units="thruster"),
     "accelerometer.dead": NamedFault(Kind.ACCELEROMETER_DEAD, "the accelerometers read zero (Luna-25)", "", 1.0, 0.0, 1.0),
@@ -46,7 +48,9 @@ CATALOGUE: dict[str, NamedFault] = {
     "altimeter.late": NamedFault(Kind.ALTIMETER_LATE, "the altimeter is valid only below this range (Resilience)", "m", 893.0, 0.0, 1e5),
     "velocimeter.dead": NamedFault(Kind.VELOCIMETER_DEAD, "the velocimeter says nothing", "", 1.0, 0.0, 1.0),
     "clock.jump": NamedFault(Kind.CLOCK_JUMP, "the onboard clock is off", "s", 10.0, -1e5, 1e5),
-    "state.upset": NamedFault(Kind.STATE_UPSET, "a word of flight software's state changes once", "unit of the word", 1.0, -1e30, 1e30, ONE_CYCLE_S, "word"),
+    "state.upset": NamedFault(
+        Kind.STATE_UPSET, "a word of flight software's state changes once", "unit of the word", 1.0, -1e30, 1e30, ONE_CYCLE_S, "word"
+    ),
     "command.lost": NamedFault(Kind.COMMAND_LOST, f"commands do not arrive: {', '.join(COMMAND_LINES)}", "", 1.0, 0.0, 1.0, 1.0, "line"),
 }
 

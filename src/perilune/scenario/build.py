@@ -33,7 +33,7 @@ from perilune.world.plant import World
 # Assumed when the flight is laid out; the flight itself takes as long as it takes.
 FINAL_DESCENT_S = 120.0
 WINDOW_S = 40_000.0
-REST_SPEED_M_S, REST_RATE_RAD_S, REST_S = 0.05, 0.01, 2.0
+REST_SPEED_M_S, REST_RATE_RAD_S, REST_S = 0.05, 0.01, 1.0
 
 
 class Flightplan(NamedTuple):

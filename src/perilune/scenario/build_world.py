@@ -9,6 +9,7 @@ import numpy as np
 from perilune.constants import ARCSEC_RAD, G0_M_S2
 from perilune.dynamics.gravity import Gravity
 from perilune.dynamics.thruster_layout import Layout, axial_ring, couples_on_three_axes, eight_on_three_axes, joined
+from perilune.fsw.app import FILTER_EVERY
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.craters import Crater, crater_at
 from perilune.moon.ephemeris import Ephemeris
@@ -44,7 +45,7 @@ G_MICRO_M_S2 = 1e-6 * G0_M_S2
 DEG_PER_HOUR_RAD_S = math.radians(1.0) / 3600.0
 DEG_PER_SQRT_HOUR_RAD_SQRT_S = math.radians(1.0) / 60.0
 # Below this height of the centre of mass, legs are computed: longer than any lander's legs on the slopes it may meet.
-CONTACT_HEIGHT_M = 6.0
+CONTACT_HEIGHT_M = 4.0
 FREQUENCY_FLOOR_RAD_S = 0.2
 # A radar's spot is stood for by this many rays.
 SPOT_RAYS = 3
@@ -87,7 +88,8 @@ def beams_on_cone(cant_deg: float, cone_deg: float, beams: int) -> tuple[np.ndar
 
 
 def period_ticks(rate_hz: float, cycle_s: float) -> int:
-    return max(1, round(1.0 / (rate_hz * cycle_s)))
+    """Cycles from one reading to the next. Flight software takes readings at its filter's rate; what it does not take is not computed."""
+    return max(FILTER_EVERY, round(1.0 / (rate_hz * cycle_s)))
 
 
 def site_of(file: MissionFile) -> SiteFrame:

@@ -1,14 +1,21 @@
 """One tick of the simulation. This file is the architecture."""
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 
 from perilune.faults.effects import effects_now
 from perilune.faults.plan import watch
 from perilune.faults.seams import corrupt_commands, corrupt_measurements, degrade, upset
 from perilune.sim.mission import Frame, Mission, MissionState
-from perilune.types import Index
+from perilune.types import Flag, Index
 from perilune.wire.uplink import Uplink
-from perilune.world.plant import LANDERS
+from perilune.world.plant import LANDERS, WorldState
+
+
+def kept(over: Flag, then: WorldState, now: WorldState) -> WorldState:
+    """After its verdict a lander stays as it was."""
+    return jax.tree.map(lambda a, b: jnp.where(over, a, b), then, now)
 
 
 def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> tuple[MissionState, Frame]:
@@ -23,7 +30,8 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
     fsw = upset(effects, any_fault, state.fsw)
     fsw, commands, telemetry = mission.fsw.step(fsw, measurements, uplink, tick)
     commands = corrupt_commands(effects, commands)
-    before, truth = truth, world.advance(truth, commands, tick)
+    before, truth = truth, world.advance(truth, commands, tick, ~state.verdict.over())
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
+    truth = kept(state.verdict.over(), state.world, truth)
     return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=truth, downlink=telemetry)

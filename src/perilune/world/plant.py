@@ -4,7 +4,7 @@
 is a few substeps: thrust is integrated with its lags, attitude by the mean rate, position and velocity by the midpoint rule. The
 Moon's central term is evaluated in each substep, what is beside it once a tick at mid-tick. Near the ground the same motion is taken through
 legs and hull in fine steps.
-**Neglects** the motion of the centre of mass within the body (0.5 mm/s), propellant swing while legs touch, and the Moon's turning during a contact substep.
+**Neglects** where in the cycle a thruster's pulse lies (it is spread over it), the motion of the centre of mass within the body (0.5 mm/s), propellant swing while legs touch, and the Moon's turning during a contact substep.
 """
 
 import equinox as eqx
@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
 from perilune.constants import RADIUS_MOON_M
-from perilune.dynamics.gravity import Gravity, Sky
 from perilune.dynamics import rigid_body
+from perilune.dynamics.gravity import Gravity, Sky
 from perilune.dynamics.rigid_body import Inertia, RigidBody, mass_properties, spin_rates_rad_s2
 from perilune.math.random import Stream
 from perilune.math.rotation import Rotation, from_rotation_vector
@@ -29,7 +29,7 @@ from perilune.world.contact import ContactBody, ContactLoad, GroundPlane, advanc
 from perilune.world.kinematics import Kinematics
 from perilune.world.landing_gear import GearState, LandingGear
 from perilune.world.mass_properties import MassProperties
-from perilune.world.propulsion import Propulsion, PropulsionState
+from perilune.world.propulsion import Orders, Propulsion, PropulsionState
 from perilune.world.sensors import Sensors, SensorStates
 from perilune.world.sensors.sensor import Increments, Reach, Seen
 from perilune.world.slosh import Slosh, SloshDrive, SloshState
@@ -155,8 +155,8 @@ class World(eqx.Module):
         sensors, measurements = self.sensors.measure(state.sensors, seen, stream, tick)
         return eqx.tree_at(lambda s: s.sensors, state, sensors), measurements
 
-    def advance(self, state: WorldState, commands: Commands, tick: Index) -> WorldState:
-        """One tick of truth."""
+    def advance(self, state: WorldState, commands: Commands, tick: Index, watched: Flag = True) -> WorldState:
+        """One tick of truth. A lander that nobody watches any more does not ask the batch for contact."""
         start_s = tick * self.tick_s
         middle = moon_orientation(self.ephemeris, start_s + 0.5 * self.tick_s)
         held = self._held(state, middle, start_s + 0.5 * self.tick_s)
@@ -172,7 +172,8 @@ class World(eqx.Module):
             touch=Touch(jnp.zeros_like(state.touch.pads), jnp.asarray(False), ever),
         )
         # How far the lander can come down before the next look.
-        near = state.altitude_m < self.contact_height_m + jnp.where(ever, 0.0, 2.0 * self.tick_s * state.body.v_lci_m_s.norm())
+        reach_m = jnp.where(ever, 0.0, 2.0 * self.tick_s * state.seen.v_lfme_in_lfme_m_s.norm())
+        near = watched & (state.altitude_m < self.contact_height_m + reach_m)
         end = self._through_tick(start, commands, held, middle, near)
         seen = self._kinematics(end.body, held.com_body_m, start_s + self.tick_s)
         return WorldState(
@@ -222,13 +223,14 @@ class World(eqx.Module):
         """Free motion for all; where any lander of the batch is near the ground contact is computed too, and each near one takes it."""
         dt_s = self.tick_s / SUBSTEPS
         anyone = _any_lander(near)
+        orders = self.propulsion.ordered(start.propulsion, commands, (0.0, self.tick_s), dt_s)
         shape = jax.eval_shape(lambda: self._ground(start.body, held, middle))
         ground = jax.lax.cond(
             anyone, lambda: self._ground(start.body, held, middle), lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shape)
         )
 
         def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
-            pushed, force, torque = self._pushed(now, commands, held, number * dt_s)
+            pushed, force, torque = self._pushed(now, orders, held)
             free = self._free_substep(pushed, force, torque, held)
 
             def touching() -> _Substep:
@@ -262,10 +264,10 @@ class World(eqx.Module):
         felt = self._felt(specific_body * dt_s, mean_omega, spin, held)
         return _accumulated(now, moved, felt, mean_omega * dt_s)
 
-    def _pushed(self, now: _Substep, commands: Commands, held: _Held, t_in_cycle_s: Scalar) -> tuple[_Substep, Vec3, Vec3]:
+    def _pushed(self, now: _Substep, orders: Orders, held: _Held) -> tuple[_Substep, Vec3, Vec3]:
         """Engines, thrusters and slosh over one substep: force on the whole mass and torque about the centre of mass, body axes."""
         dt_s = self.tick_s / SUBSTEPS
-        propulsion, thrust, flow_kg_s = self.propulsion.advance(now.propulsion, commands, now.propellant_kg, t_in_cycle_s, dt_s)
+        propulsion, thrust, flow_kg_s = self.propulsion.burn(now.propulsion, orders, now.propellant_kg, dt_s)
         torque = thrust.torque_about(held.com_body_m)
         rough = Vec3(*(t / i for t, i in zip(torque.components(), held.inertia_kg_m2.components(), strict=True)))
         drive = SloshDrive(thrust.force_body_n, rough, held.mass_kg, held.com_body_m, now.propellant_kg)
@@ -309,9 +311,7 @@ class World(eqx.Module):
         foot_lfme_m = pad_lfme_m.unit() * (RADIUS_MOON_M + plane.height_m)
         return GroundPlane(self.site.r_site_m(foot_lfme_m), self.site.q_site_lfme @ plane.normal_lfme)
 
-    def _contact_substep(
-        self, now: _Substep, push: tuple[Vec3, Vec3], held: _Held, ground: _Ground, t_in_cycle_s: Scalar
-    ) -> _Substep:
+    def _contact_substep(self, now: _Substep, push: tuple[Vec3, Vec3], held: _Held, ground: _Ground, t_in_cycle_s: Scalar) -> _Substep:
         dt_s = self.tick_s / SUBSTEPS
         force, torque = push
         body = now.body

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
-from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
+from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
 from perilune.fsw.guidance.vertical import VerticalGuidance
 from perilune.math.rotation import Rotation
@@ -50,13 +50,15 @@ class Guidance(eqx.Module):
         """The slow cycle: the braking solution, before ignition for the sake of the range, then for the steering."""
         # What the ground below says of the ground at the gate: the expectation of a process that forgets with distance.
         lift_m = view.terrain_m * jnp.exp(-jnp.maximum(state.braking.range_m, 0.0) / self.terrain_correlation_m)
-        aim = BrakingAim(
-            view.local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, view.range_to_gate_m, view.cross_of_site_m, lift_m
-        )
-        braking = self.braking.update(state.braking, aim, mode == Mode.BRAKING)
         held = mode >= Mode.BRAKING
         # At the start of braking body +x looks down and +z against the motion; +y = z x x keeps the tilt in the plane of flight.
         keel = select(held, state.keel_lci, -view.local.cross_lci)
+        local = in_plane(view.local, -keel)
+        cosine, sine = local.cross_lci.dot(view.local.cross_lci), local.cross_lci.dot(view.local.downrange_lci)
+        range_m = view.range_to_gate_m * cosine - view.cross_of_site_m * sine
+        cross_m = view.cross_of_site_m * cosine + view.range_to_gate_m * sine
+        aim = BrakingAim(local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, range_m, cross_m, lift_m)
+        braking = self.braking.update(state.braking, aim, mode == Mode.BRAKING)
         return GuidanceState(braking, state.approach, keel)
 
     def age(self, state: GuidanceState, view: GuidanceView, mode: Index, dt_s: Scalar) -> GuidanceState:
@@ -70,7 +72,7 @@ class Guidance(eqx.Module):
     def request(self, state: GuidanceState, view: GuidanceView, mode: Index) -> ThrustRequest:
         """Thrust direction and acceleration, and the time to go of the phase."""
         local = view.local
-        brake = self.braking.request(state.braking, local, view.thrust_n / view.mass_kg)
+        brake = self.braking.request(state.braking, in_plane(local, -state.keel_lci), view.thrust_n / view.mass_kg)
         site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
         approach = as_request(view.q_lci_site @ site_accel, time_to_go_s)
         sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)

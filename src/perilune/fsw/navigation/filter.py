@@ -21,12 +21,12 @@ from perilune.fsw.navigation.belief import (
 from perilune.fsw.navigation.propagation import (
     believable_cycle_s,
     central_accel_m_s2,
+    covariance_after,
     decay_of_terrain,
     extended,
     mechanised,
     process_noise,
     sensed_delta_v_lci_m_s,
-    stepped,
     transition,
 )
 from perilune.fsw.navigation.sensors import altimeter_row, star_tracker_rows, velocimeter_height_row, velocimeter_rows
@@ -99,15 +99,16 @@ class NavigationFilter(eqx.Module):
         return eqx.tree_at(lambda s: s.perturbation_lci_m_s2, state, held)
 
     def update(self, state: FilterState, measurements: Measurements) -> FilterState:
-        """At the filter's own rate: covariance step, then the readings valid this very cycle."""
-        channels = self._channels(state, measurements)
-        estimate = Estimate(doubted(self.covariance_now(state), channels), jnp.zeros(STATES))
+        """At the filter's own rate: covariance and terrain step, then the readings valid this very cycle."""
+        nav, P = self.stepped(state)
+        channels = self._channels(nav, state.memories, measurements)
+        estimate = Estimate(doubted(P, channels), jnp.zeros(STATES))
         memories, reports = [], []
         for channel in channels:
             estimate, memory, report = absorbed_if_heard(estimate, channel, self.batch_axis)
             memories.append(memory)
             reports.append(report)
-        nav = injected(state.nav, estimate.error)
+        nav = injected(nav, estimate.error)
         perturbation = state.perturbation_lci_m_s2
         return FilterState(nav, estimate.P, state.clock_s, nothing_since(nav), perturbation, Channels(*memories), Reports(*reports))
 
@@ -122,8 +123,8 @@ class NavigationFilter(eqx.Module):
         """Of the inertial unit, over the ground below, as believed."""
         return nav.r_lci_m.norm() - self.ground.radius_m - nav.terrain_m
 
-    def covariance_now(self, state: FilterState) -> Float[Array, "16 16"]:
-        """The covariance carried from the last update to the last cycle."""
+    def stepped(self, state: FilterState) -> tuple[NavState, Float[Array, "16 16"]]:
+        """Covariance, and the terrain that fades with the ground flown over, from the last update to the last cycle."""
         nav, since = state.nav, state.since
         gravity = central_accel_m_s2(nav.r_lci_m, self.gravity.gm_m3_s2) + state.perturbation_lci_m_s2
         delta_v = sensed_delta_v_lci_m_s(nav, since, gravity)
@@ -132,11 +133,11 @@ class NavigationFilter(eqx.Module):
         # Such that the whole is exact for terrain, though half of the noise acts before the step.
         terrain = self.ground.terrain_sigma_m**2 * (1.0 - decay**2) * 2.0 / (1.0 + decay**2)
         noise = process_noise(self.imu, self.gravity, since, delta_v) + terrain * AXES_OF_TERRAIN
-        return stepped(state.P, F, noise)
+        return eqx.tree_at(lambda n: n.terrain_m, nav, nav.terrain_m * decay), covariance_after(state.P, F, noise)
 
-    def _channels(self, state: FilterState, measurements: Measurements) -> list[Channel]:
+    def _channels(self, nav: NavState, memories: Channels, measurements: Measurements) -> list[Channel]:
         """The readings as scalar measurements, in the order in which they are absorbed; a sensor with no beams gives none."""
-        nav, gates, memories = state.nav, self.gates, state.memories
+        gates = self.gates
         stars = star_tracker_rows(nav, measurements.star_tracker, self.star_tracker)
         altimeter = [altimeter_row(nav, measurements.altimeter, self.altimeter, self.ground)]
         speeds = velocimeter_rows(nav, measurements.velocimeter, self.velocimeter, self.ground)

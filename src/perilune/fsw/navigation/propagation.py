@@ -145,7 +145,7 @@ def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s
     return jnp.concatenate([upper, (KEPT + terrain_decay * KEPT_TERRAIN)[9:]])
 
 
-def stepped(P: Covariance, F: Covariance, noise: Row) -> Covariance:
+def covariance_after(P: Covariance, F: Covariance, noise: Row) -> Covariance:
     """The covariance after the interval; half of the noise acts before the step and half after it, and symmetry is restored.
 
     Dense products: at this size they cost less than sparse rows, each of which the compiler would compute again where it is used.

@@ -82,14 +82,14 @@ def velocimeter_rows(nav: NavState, reading: VelocimeterReading, belief: Velocim
     **Neglects** the slopes of position (spin of the Moon) and of the gyro bias (lever arm): 3 mm/s for a kilometre, micrometres a second.
     """
     lever = nav.q_lci_body @ belief.antenna_from_imu_body_m
-    whirl = nav.q_lci_body @ nav.omega_body_lci_rad_s.cross(belief.antenna_from_imu_body_m)
-    v_antenna_m_s = nav.v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(nav.r_lci_m + lever) + whirl
+    whirl_body_m_s = nav.omega_body_lci_rad_s.cross(belief.antenna_from_imu_body_m)
+    v_over_ground_m_s = nav.v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(nav.r_lci_m + lever)
     rows = []
     for i, beam_body in enumerate(belief.beams_body):
         beam = nav.q_lci_body @ beam_body
-        closing_m_s = v_antenna_m_s.dot(beam)
+        closing_m_s = v_over_ground_m_s.dot(beam) + whirl_body_m_s.dot(beam_body)
         sigma_m_s = belief.speed_floor_m_s + belief.speed_slope * jnp.abs(closing_m_s)
-        slopes = (*beam.components(), *beam.cross(v_antenna_m_s).components())
+        slopes = (*beam.components(), *beam.cross(v_over_ground_m_s).components())
         innovation = reading.closing_speed_m_s[i] - closing_m_s
         rows.append(Measured(SPEED_COLUMNS, slopes, innovation, sigma_m_s**2, reading.valid[i], VELOCITY, 0.0))
     return rows
@@ -123,5 +123,6 @@ def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: V
     innovation = measured_m * share - 0.5 * reach_m2 / ground.radius_m - height_m
     variance = jnp.where(count > 0.0, noise_m2 * share**2 + relief_variance_m2(jnp.sqrt(reach_m2), ground), 1.0)
     to_spot = lever + nav.q_lci_body @ (spot_body_m * share)
-    slopes = (*up.components(), *to_spot.cross(up).components(), -jnp.ones_like(count))
+    normal = (nav.r_lci_m + to_spot).unit()
+    slopes = (*normal.components(), *to_spot.cross(normal).components(), -jnp.ones_like(count))
     return Measured(RANGE_COLUMNS, slopes, innovation, variance, count > 0.0, (TERRAIN,), ground.terrain_sigma_m**2)

@@ -74,9 +74,7 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
             valid=valid,
         )
 
-    def _beam(
-        self, k: int, state: VelocimeterState, truth: tuple[Echo, Scalar], seen: Seen, stream: Stream
-    ) -> tuple[Scalar, Scalar, Flag]:
+    def _beam(self, k: int, state: VelocimeterState, truth: tuple[Echo, Scalar], seen: Seen, stream: Stream) -> tuple[Scalar, Scalar, Flag]:
         ground, speed_m_s = truth
         speed_noise_m_s = (self.speed_noise_floor_m_s + self.speed_noise_slope * jnp.abs(speed_m_s)) * stream.normal(0)
         range_noise_m = (self.range_noise_floor_m + self.range_noise_slope * ground.range_m) * stream.normal(1)

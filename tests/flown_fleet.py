@@ -1,0 +1,98 @@
+"""Luna-25, flown four at a time: one compiled program serves all tests that need the whole loop.
+
+Faults are batched here, so that a flight with them and one without are the same program.
+"""
+
+from dataclasses import dataclass, field
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.faults.plan import FaultRow, fault_plan
+from perilune.scenario.build import Flightplan
+from perilune.scenario.disperse import fleet_of
+from perilune.sim import fly as sim
+from perilune.sim.mission import MissionState, PhaseKind
+from perilune.sim.outcome import Outcome
+
+WIDTH = 4
+TRACES: list[str] = []  # a word each time the tick is traced
+
+
+def counting_recorder(mission, frame):
+    """Keeps next to nothing; that it runs at all tells of a trace."""
+    TRACES.append("tick")
+    return {"altitude_m": frame.truth.altitude_m, "mode": frame.downlink.mode, "throttle": frame.downlink.commands.throttle}
+
+
+def fleet_with(plan: Flightplan, seeds: list[int], rows: dict[int, tuple[FaultRow, ...]]) -> sim.Fleet:
+    """A batch in which each lander has its own fault table; `rows` by place in the batch."""
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
+    tables = [fault_plan(rows.get(place, ())) for place in range(len(seeds))]
+    table = jax.tree.map(lambda *rows: jnp.stack(rows), *tables)
+    nothing = jax.tree.map(lambda _: None, tables[0])
+    own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
+    return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)
+
+
+@dataclass
+class Descent:
+    """States at the end of each chunk, on the host, and the record joined."""
+
+    fleet: sim.Fleet
+    first_tick: int
+    awake: MissionState
+    states: list[MissionState] = field(default_factory=list)
+    records: list[dict] = field(default_factory=list)
+
+    @property
+    def last(self) -> MissionState:
+        return self.states[-1]
+
+    def record(self, name: str) -> np.ndarray:
+        return np.concatenate([each[name] for each in self.records])
+
+    def tick_after(self, chunk: int) -> int:
+        return self.first_tick + (chunk + 1) * sim.CHUNK_TICKS
+
+
+def awake(plan: Flightplan, fleet: sim.Fleet) -> tuple[MissionState, int, int]:
+    """Just woken at the start of the powered descent, with its first and last tick."""
+    coast, powered = plan.phases
+    assert (coast.kind, powered.kind) == (PhaseKind.COAST, PhaseKind.POWERED)
+    states = sim.start(fleet, jnp.asarray(coast.start_tick))
+    states = sim.sleep(fleet, states, jnp.asarray(coast.start_tick), jnp.asarray(coast.end_tick))
+    woken = sim.wake(fleet, states, jnp.asarray(powered.start_tick), jnp.asarray(True))
+    return woken, powered.start_tick, powered.end_tick
+
+
+def descend(plan: Flightplan, fleet: sim.Fleet) -> Descent:
+    """Until every lander has a verdict."""
+    states, first, end = awake(plan, fleet)
+    flown = Descent(fleet, first, states)
+    for tick in range(first, end, sim.CHUNK_TICKS):
+        states, record = sim.fly_chunk(fleet, states, jnp.asarray(tick), counting_recorder)
+        flown.states.append(jax.tree.map(np.asarray, states))
+        flown.records.append(jax.tree.map(np.asarray, record))
+        if np.all(flown.last.verdict.outcome != Outcome.FLYING):
+            break
+    return flown
+
+
+def lander(states: MissionState, place: int) -> MissionState:
+    """One row of a batch."""
+    return jax.tree.map(lambda leaf: leaf[place], states)
+
+
+def different_leaves(one, other) -> list[str]:
+    """Paths of the leaves whose bits differ; a NaN equals itself."""
+    ours, theirs = jax.tree_util.tree_leaves_with_path(one), jax.tree.leaves(other)
+    assert len(ours) == len(theirs)
+    return [jax.tree_util.keystr(path) for (path, a), b in zip(ours, theirs, strict=True) if not same_bits(a, b)]
+
+
+def same_bits(one, other) -> bool:
+    a, b = np.asarray(one), np.asarray(other)
+    return a.dtype == b.dtype and a.shape == b.shape and np.ascontiguousarray(a).tobytes() == np.ascontiguousarray(b).tobytes()

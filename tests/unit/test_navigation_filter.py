@@ -1,0 +1,110 @@
+"""The filter's small promises: masks, clocks, coasts, batches."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from perilune.math.random import stream_of_seed
+from perilune.math.vector import vec3
+from perilune.wire.measurements import ImuReading
+
+sys.path.append(str(Path(__file__).parents[1] / "consistency"))
+from navigation_case import CYCLE_S, flown_descent, navigation_filter, readings, tracking_covariance_rac, value
+
+YES, NO = jnp.asarray(True), jnp.asarray(False)
+
+
+@pytest.fixture(scope="module")
+def case():
+    nav_filter = navigation_filter()
+    truth = jax.tree.map(lambda leaf: leaf[4200], flown_descent()[1])
+    state = nav_filter.init(truth.r_lci_m, truth.v_lci_m_s, truth.q_lci_body, tracking_covariance_rac(), value(1e-4), value(10.0))
+    seen = readings(nav_filter, truth, value(0.0), value(10.0), stream_of_seed(3))
+    return nav_filter, truth, state, seen
+
+
+def silenced(seen):
+    valid = (seen.star_tracker.valid, seen.altimeter.valid, seen.velocimeter.valid)
+    return eqx.tree_at(lambda m: (m.star_tracker.valid, m.altimeter.valid, m.velocimeter.valid), seen, jax.tree.map(jnp.zeros_like, valid))
+
+
+def imu(delta_v=(0.1, -0.2, 0.4), delta_theta=(1e-3, 2e-3, -1e-3), valid=YES) -> ImuReading:
+    return ImuReading(vec3(delta_v), vec3(delta_theta), valid)
+
+
+def same(one, other) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+def test_silence_changes_nothing_but_the_covariance_step(case):
+    nav_filter, _, state, seen = case
+    after = nav_filter.update(state, silenced(seen))
+    assert same(after.nav, state.nav)
+    assert np.array_equal(after.P, nav_filter.stepped(state)[1])
+    assert not after.reports.altimeter.fresh and not after.reports.velocimeter.used
+
+
+def test_a_reading_that_is_no_number_is_refused(case):
+    nav_filter, _, state, seen = case
+    broken = eqx.tree_at(lambda m: (m.altimeter.range_m, m.velocimeter.range_m), seen, (value(np.nan), seen.velocimeter.range_m * np.nan))
+    after = eqx.filter_jit(nav_filter.update)(state, broken)
+    assert all(np.all(np.isfinite(leaf)) for leaf in jax.tree.leaves((after.nav, after.P)))
+    assert not after.reports.altimeter.used and after.reports.star_tracker.used
+
+
+def test_one_beam_is_enough_and_no_beam_is_allowed(case):
+    nav_filter, _, state, seen = case
+    one = eqx.tree_at(lambda m: m.velocimeter.valid, seen, jnp.asarray([False, True, False, False]))
+    assert nav_filter.update(state, one).reports.velocimeter.used
+    blind = eqx.tree_at(lambda f: f.velocimeter.beams_body, nav_filter, ())
+    assert not blind.update(state, seen).reports.velocimeter.fresh
+
+
+@pytest.mark.parametrize("clock_s", [10.0, 9.0, 10.6, 1e6])
+def test_a_clock_jump_costs_one_nominal_cycle(case, clock_s):
+    nav_filter, _, state, _ = case
+    jumped = nav_filter.propagate(state, imu(), value(clock_s), YES)
+    nominal = nav_filter.propagate(state, imu(), value(10.0 + CYCLE_S), YES)
+    assert float((jumped.nav.r_lci_m - nominal.nav.r_lci_m).norm()) < 1e-6  # rounding of the clock's difference, at 1.7 km/s
+    assert jumped.clock_s == clock_s
+
+
+def test_coasting_does_not_integrate_the_accelerometers(case):
+    nav_filter, _, state, _ = case
+    coast = nav_filter.propagate(state, imu(), value(10.1), NO)
+    still = nav_filter.propagate(state, imu(delta_v=(0.0, 0.0, 0.0)), value(10.1), YES)
+    assert same(coast.nav.v_lci_m_s, still.nav.v_lci_m_s)
+    assert coast.since.integrated_s == 0.0 and still.since.integrated_s == pytest.approx(0.1)
+
+
+def test_a_lost_imu_reading_holds_rate_and_force(case):
+    nav_filter, _, state, _ = case
+    first = nav_filter.propagate(state, imu(), value(10.1), YES)
+    kept = nav_filter.propagate(first, imu(delta_v=(9.0, 9.0, 9.0), valid=NO), value(10.2), YES)
+    again = nav_filter.propagate(first, imu(), value(10.2), YES)
+    # The same to the rounding of a division and a multiplication by the cycle.
+    assert float((kept.nav.v_lci_m_s - again.nav.v_lci_m_s).norm()) < 1e-12
+    assert float((kept.nav.omega_body_lci_rad_s - again.nav.omega_body_lci_rad_s).norm()) < 1e-12
+
+
+def test_skipping_what_nobody_heard_never_changes_a_result(case):
+    """Three landers, of which one hears nothing: with and without the batch's axis, and whoever the neighbours are."""
+    nav_filter, _, state, seen = case
+    gated = dataclasses.replace(nav_filter, batch_axis="landers")
+    deaf = silenced(seen)
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), seen, deaf, seen)
+
+    def fleet(one_filter, batch):
+        return eqx.filter_jit(jax.vmap(one_filter.update, in_axes=(None, 0), axis_name="landers"))(state, batch)
+
+    told, gated_told = fleet(nav_filter, batch), fleet(gated, batch)
+    alone = fleet(gated, jax.tree.map(lambda *leaves: jnp.stack(leaves), deaf, deaf, deaf))
+    middle = jax.tree.map(lambda leaf: leaf[1], gated_told)
+    assert same(told, gated_told)
+    assert same(middle, jax.tree.map(lambda leaf: leaf[1], alone))
