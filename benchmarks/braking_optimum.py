@@ -209,30 +209,3 @@ def direct(
     end = ends(found.x)[0]
     miss = float(np.abs(end[: len(gate)] - gate).max())
     return Optimum(problem.mass_kg * (1.0 - end[MASS]), found.x[-1] * problem.time_unit_s, float(end[ANGLE]), miss)
-
-
-def main() -> None:
-    """Prints the guidance law beside the optimum, and what deviations do to the state at the gate."""
-    from braking_flight import HAKUTO_R_M1, LUNA_25, SENSITIVITY, Deviation, fixed, flights, problem_of
-
-    for case in (LUNA_25, fixed(HAKUTO_R_M1)):
-        law = flights(case, Deviation.batch(Deviation()))
-        best = indirect(problem_of(case, case.throttle[0]), float(law.burn_s[0]))
-        again = direct(problem_of(case, case.throttle[0]), float(law.burn_s[0]))
-        print(f"\n{case.name}, throttle {case.throttle[0]}, downrange free")
-        print(f"  guidance {float(law.propellant_kg[0]):9.3f} kg {float(law.burn_s[0]):9.2f} s")
-        print(
-            f"  indirect {best.optimum.propellant_kg:9.3f} kg {best.optimum.burn_s:9.2f} s, largest switching function {best.switching.max():.1e}"
-        )
-        print(f"  direct   {again.propellant_kg:9.3f} kg {again.burn_s:9.2f} s")
-    for case in (LUNA_25, HAKUTO_R_M1):
-        print(
-            f"\n{case.name}: deviations\n{'':26s}propellant kg, burn s, errors: altitude m, down m/s, forward m/s, cross m/s, cross m, range m; throttle"
-        )
-        arrivals = np.array(flights(case, Deviation.batch(*SENSITIVITY.values())))
-        for name, row in zip(SENSITIVITY, arrivals.T, strict=True):
-            print(f"  {name:24s}" + "".join(f"{value:10.2f}" for value in row))
-
-
-if __name__ == "__main__":
-    main()

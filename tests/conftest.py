@@ -44,14 +44,14 @@ def healthy(luna):
 
 @pytest.fixture(scope="session")
 def faulty_rows():
-    """A weak engine, a state word turned into NaN, a silent velocimeter: each while braking."""
+    """A weak engine, a thrust that is not a number, a silent velocimeter: each from the start of braking."""
     from perilune.faults.plan import FaultRow, Kind, Trigger
     from perilune.wire.telemetry import Mode
 
     braking = dict(trigger=Trigger.PHASE, at=float(Mode.BRAKING))
     return {
         1: (FaultRow(Kind.ENGINE_THRUST_LOSS, size=0.4, **braking),),
-        2: (FaultRow(Kind.STATE_UPSET, size=float("nan"), duration_s=0.05, **braking),),
+        2: (FaultRow(Kind.ENGINE_STUCK, size=float("nan"), **braking),),
         3: (FaultRow(Kind.VELOCIMETER_DEAD, size=1.0, **braking),),
     }
 

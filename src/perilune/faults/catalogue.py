@@ -76,13 +76,18 @@ def _name_and_unit(words: str) -> tuple[str, int]:
         raise FaultError(f"--fault {words}: there is no such fault; the catalogue has {', '.join(CATALOGUE)}")
     if not CATALOGUE[name].units:
         raise FaultError(f"--fault {words}: {name} has no units to choose from; write {name}")
-    if number in COMMAND_LINES:
-        return name, COMMAND_LINES.index(number)
-    if number in ("x", "y", "z"):
-        return name, "xyz".index(number)
-    if not number.isdigit():
-        raise FaultError(f"--fault {words}: '{number}' is no {CATALOGUE[name].units}; give its number, counted from 0")
-    return name, int(number)
+    return name, _unit(words, CATALOGUE[name].units, number)
+
+
+def _unit(words: str, counted: str, text: str) -> int:
+    """Its number; axes and lines of command have names too, and are the same on every lander."""
+    named = {"axis": ("x", "y", "z"), "line": COMMAND_LINES}.get(counted, ())
+    if text in named:
+        return named.index(text)
+    if not text.isdigit() or (named and int(text) >= len(named)):
+        allowed = f"it is one of {', '.join(named)}" if named else "give its number, counted from 0"
+        raise FaultError(f"--fault {words}: '{text}' is no {counted}; {allowed}")
+    return int(text)
 
 
 def _trigger(words: str, trigger: str) -> tuple[Trigger, float]:

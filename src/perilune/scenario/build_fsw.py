@@ -42,6 +42,7 @@ from perilune.scenario.build_world import (
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_flight import Gate
 from perilune.wire.telemetry import Mode
+from perilune.world.plant import LANDERS
 
 # Scale and misalignment of accelerometers act over a whole braking; biases hardly move within a descent.
 SCALE_SPAN_M_S = 1800.0
@@ -183,6 +184,7 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
             velocimeter_range=_gate(gates.altimeter),
         ),
         cycle_s=float(file.flight_software.cycle_s),
+        batch_axis=LANDERS,
     )
 
 

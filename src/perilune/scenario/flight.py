@@ -71,8 +71,8 @@ def fly(
     verdict: Verdict | None = None
     for chunk in sim.fly(fleet, plan.phases, all_channels):
         records.append(jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record))
-        # A record is taken at the end of its tick.
-        times.append((chunk.first_tick + 1 + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))
+        # A record shows what was true, and what was believed, when the sensors looked.
+        times.append((chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))
         verdict = jax.tree.map(lambda a: np.asarray(a)[0], chunk.states.verdict)
         if progress is not None:
             progress(_look(plan, chunk, records[-1], times[-1]))

@@ -34,4 +34,4 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
     truth = kept(state.verdict.over(), state.world, truth)
-    return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=truth, downlink=telemetry)
+    return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=before, downlink=telemetry)

@@ -3,7 +3,8 @@
 **Model.** With time to go t, current r, v and wanted r_f, v_f, a_f (thrust acceleration at the end):
 `a = 2/t (1 - k/3)(v_f - v) + k/t^2 (r_f - r - v t) + (k/6 - 1) a_f + (k/6 - 2) g`, thrust acceleration in a frame fixed to the ground;
 k = 6 is E-guidance, k = 12 Apollo's law without jerk.
-**Invalid when** the time to go is below `time_to_go_min_s`: the gains diverge, so they are held there.
+**Invalid when** the time to go is below `time_to_go_min_s`: the gains diverge, so they are held there, and
+the aim runs on at the end acceleration.
 **Neglects** rotation of the site frame during the approach (a minute: 2e-4 rad).
 **Reference.** P. Lu, "Augmented Apollo Powered Descent Guidance", J. Guidance, Control and Dynamics 42 (2019).
 """
@@ -25,6 +26,10 @@ def polynomial_accel(k: Scalar, t_go_s: Scalar, miss_m: Vec3, speed_change_m_s: 
         + accel_end_m_s2 * (k / 6.0 - 1.0)
         + gravity_m_s2 * (k / 6.0 - 2.0)
     )
+
+
+# Of the sideways thrust that the tilt limit leaves at hover, this much may be spent on stop and divert together.
+DIVERT_SHARE = 0.7
 
 
 class ApproachState(eqx.Module):
@@ -59,13 +64,27 @@ class ApproachGuidance(eqx.Module):
         t_go_s = jnp.maximum(state.time_to_go_s, self.time_to_go_min_s)
         zero = jnp.zeros_like(t_go_s)
         gravity = Vec3(zero, zero, -gravity_m_s2)
-        target_m = Vec3(zero, zero, zero + self.end_height_m)
-        target_m_s = Vec3(zero, zero, zero + self.end_vertical_speed_m_s)
+        # With the time to go held, the aim runs on beyond the target as the flight would: else it would seem ever further away.
+        beyond_s = t_go_s - state.time_to_go_s
+        rise_m_s2 = self.end_accel_up_m_s2 - gravity_m_s2
+        beyond_m = self.end_vertical_speed_m_s * beyond_s + 0.5 * rise_m_s2 * beyond_s**2
+        target_m = Vec3(zero, zero, self.end_height_m + beyond_m)
+        target_m_s = Vec3(zero, zero, self.end_vertical_speed_m_s + rise_m_s2 * beyond_s)
         end_accel = Vec3(zero, zero, zero + self.end_accel_up_m_s2)
+        target_m = self._reachable(target_m, r_site_m, v_site_m_s, t_go_s, gravity_m_s2)
         miss_m = target_m - r_site_m - v_site_m_s * t_go_s
         accel = polynomial_accel(self.gain, t_go_s, miss_m, target_m_s - v_site_m_s, end_accel, gravity)
         level, up_m_s2 = within_tilt(Vec3(accel.x, accel.y, zero), accel.z, gravity_m_s2, self.tilt_max_rad)
         return Vec3(level.x, level.y, up_m_s2), t_go_s
+
+    def _reachable(self, target_m: Vec3, r_site_m: Vec3, v_site_m_s: Vec3, t_go_s: Scalar, gravity_m_s2: Scalar) -> Vec3:
+        """The target, or as much of the way to it as the tilt limit allows from where an even stop would end: no target is worth a tumble."""
+        stop_m = r_site_m + v_site_m_s * (0.5 * t_go_s)
+        stop_m_s2 = jnp.sqrt(v_site_m_s.x**2 + v_site_m_s.y**2) * jnp.abs(2.0 - self.gain / 6.0) / t_go_s
+        divert_m_s2 = jnp.sqrt((target_m.x - stop_m.x) ** 2 + (target_m.y - stop_m.y) ** 2) * self.gain / t_go_s**2
+        allowed_m_s2 = DIVERT_SHARE * gravity_m_s2 * jnp.tan(self.tilt_max_rad)
+        share = jnp.clip((allowed_m_s2 - stop_m_s2) / jnp.maximum(divert_m_s2, 1e-9), 0.0, 1.0)
+        return Vec3(stop_m.x + (target_m.x - stop_m.x) * share, stop_m.y + (target_m.y - stop_m.y) * share, target_m.z)
 
 
 def as_request(accel_lci_m_s2: Vec3, time_to_go_s: Scalar) -> ThrustRequest:

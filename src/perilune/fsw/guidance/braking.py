@@ -29,6 +29,11 @@ THROTTLE_HELD_FREEZES = 4.0
 PLACE_HELD_FREEZES = 3.0
 
 
+# A gate that must be reached in less time than this may be met sinking slower than planned, down to this share; the margin keeps the planned
+# way, whose sink grows to the end, out of it.
+SURPRISE_S, SLOW_SHARE, EVEN_MARGIN = 100.0, 0.2, 1.5
+
+
 class BrakingState(eqx.Module):
     """The solution held between guidance cycles."""
 
@@ -158,7 +163,7 @@ class BrakingGuidance(eqx.Module):
         # Toward the end the place is given up and the speed alone is aimed at: what corrects both grows without bound.
         place_held = burning & (state.time_to_go_s < PLACE_HELD_FREEZES * self.freeze_s)
         moments = profile.moments(t_go)
-        drop_m_s = self.gate_vertical_speed_m_s - local.vertical_speed_m_s
+        drop_m_s = self._end_vertical_speed(local, gate_radius_m, t_go) - local.vertical_speed_m_s
         drop_m = gate_radius_m - local.radius_m - local.vertical_speed_m_s * t_go
         share, share_rate = _steering(moments, drop_m_s, drop_m, place_held, state.radial_share_rate_1_s)
         sideways_m_s = local.v_ground_lci_m_s.dot(local.cross_lci)
@@ -204,6 +209,14 @@ class BrakingGuidance(eqx.Module):
             weight_m_s2 = local.gravity_m_s2 * (local.radius_m / radius) ** 2 - (speed + local.ground_speed_m_s) ** 2 / radius
             shares.append(weight_m_s2 / profile.accel(part * t_go_s))
         return _Lift(*shares)
+
+    def _end_vertical_speed(self, local: LocalState, gate_radius_m: Scalar, t_go_s: Scalar) -> Scalar:
+        """At the gate. A first range may show the ground far nearer than believed: then the lander cannot both lose that much height in the
+        time left and arrive sinking as planned, and it arrives slower rather than climb first."""
+        even_m_s = 2.0 * (gate_radius_m - local.radius_m) / t_go_s - local.vertical_speed_m_s
+        wanted_m_s = self.gate_vertical_speed_m_s
+        surprised = jnp.clip(EVEN_MARGIN * even_m_s, wanted_m_s, SLOW_SHARE * wanted_m_s)
+        return jnp.where(t_go_s < SURPRISE_S, surprised, wanted_m_s)
 
     def request(self, state: BrakingState, local: LocalState, full_accel_m_s2: Scalar) -> ThrustRequest:
         """Steering at this instant from the held solution."""

@@ -150,6 +150,6 @@ def covariance_after(P: Covariance, F: Covariance, noise: Row) -> Covariance:
 
     Dense products: at this size they cost less than sparse rows, each of which the compiler would compute again where it is used.
     """
-    half = IDENTITY * (0.5 * noise)
+    half = IDENTITY * (0.5 * noise)[None, :]
     moved = F @ (P + half) @ F.T
     return 0.5 * (moved + moved.T) + half

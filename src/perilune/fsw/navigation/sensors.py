@@ -107,7 +107,8 @@ def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: V
     up_body = nav.q_lci_body.inverse() @ up
     lever = nav.q_lci_body @ belief.antenna_from_imu_body_m
     height_m = nav.r_lci_m.norm() + up.dot(lever) - ground.radius_m - nav.terrain_m
-    count, measured_m, square_m2, noise_m2, spot_body_m = 0.0, 0.0, 0.0, 0.0, zero_vec3()
+    zero = jnp.zeros(())
+    count, measured_m, square_m2, noise_m2, spot_body_m = zero, zero, zero, zero, zero_vec3()
     for i, beam_body in enumerate(belief.beams_body):
         cosine = -up_body.dot(beam_body)
         heard = reading.valid[i] & jnp.isfinite(reading.range_m[i]) & (cosine > belief.cos_incidence_min)

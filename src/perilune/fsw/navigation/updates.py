@@ -80,12 +80,12 @@ def doubted(P: Covariance, channels: list[Channel]) -> Covariance:
             claim = due & row.fresh & jnp.isfinite(row.innovation)
             doubt = _once([[jnp.where(claim, row.innovation**2 + row.own_reset, 0.0)]])
             added = added + doubt[0, 0] * IDENTITY[list(row.own)].sum(axis=0)
-    return P + IDENTITY * added
+    return P + IDENTITY * added[None, :]
 
 
 def _slopes(row: Measured) -> Row:
     """One row of H."""
-    return sum(slope * IDENTITY[column] for column, slope in zip(row.columns, row.slopes, strict=True))
+    return jnp.asarray(sum(slope * IDENTITY[column] for column, slope in zip(row.columns, row.slopes, strict=True)))
 
 
 def absorbed_if_heard(estimate: Estimate, channel: Channel, batch_axis: str | None) -> tuple[Estimate, GateMemory, GateReport]:
@@ -94,7 +94,7 @@ def absorbed_if_heard(estimate: Estimate, channel: Channel, batch_axis: str | No
         return estimate, channel.memory, quiet_report()
     if batch_axis is None:
         return absorbed(estimate, channel)
-    heard = jax.lax.pmax(_any([row.fresh for row in channel.rows]).astype(int), batch_axis) > 0
+    heard = jax.lax.pmax(jnp.where(_any([row.fresh for row in channel.rows]), 1, 0), batch_axis) > 0
     return jax.lax.cond(heard, absorbed, lambda estimate, channel: (estimate, channel.memory, quiet_report()), estimate, channel)
 
 
@@ -124,7 +124,7 @@ def _eliminated(M: Float[Array, "n n"], told: Float[Array, " n"], channel: Chann
         innovation = row.innovation - told[k] - sum(overlap * pull for overlap, pull in zip(overlaps, pulls, strict=True))
         used = judge(channel.policy, channel.memory, innovation, variance, row.fresh)
         root = jnp.where(used, 1.0 / jnp.sqrt(variance), 0.0)
-        factors.append([-root * sum(overlaps[m] * factors[m][j] for m in range(j, k)) for j in range(k)] + [root])
+        factors.append([*(-root * sum(overlaps[m] * factors[m][j] for m in range(j, k)) for j in range(k)), root])
         pulls.append(jnp.where(used, innovation * root, 0.0))
         padding = [jnp.zeros(())] * (len(channel.rows) - k - 1)
         told_of_it = [jnp.where(row.fresh & jnp.isfinite(innovation), innovation, 0.0), variance, jnp.where(used, 1.0, 0.0)]

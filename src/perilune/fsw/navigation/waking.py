@@ -109,7 +109,7 @@ def _drift_noise(sigma_m_s2_sqrt_s: Scalar, span_s: Scalar) -> Covariance6:
     """White acceleration over a span, as along a straight line."""
     span_s, one = jnp.abs(span_s), np.eye(3)
     blocks = np.kron([[1.0, 0.0], [0.0, 0.0]], one), np.kron([[0.0, 1.0], [1.0, 0.0]], one), np.kron([[0.0, 0.0], [0.0, 1.0]], one)
-    return sigma_m_s2_sqrt_s**2 * (blocks[0] * span_s**3 / 3.0 + blocks[1] * span_s**2 / 2.0 + blocks[2] * span_s)
+    return jnp.asarray(sigma_m_s2_sqrt_s**2) * (blocks[0] * span_s**3 / 3.0 + blocks[1] * span_s**2 / 2.0 + blocks[2] * span_s)
 
 
 def carried_orbit(state: FilterState, vector: StateVector, gravity: GravityBelief, clock_s: Scalar) -> Carried:
@@ -129,7 +129,7 @@ def carried_orbit(state: FilterState, vector: StateVector, gravity: GravityBelie
 def _attitude_covariance(q_lci_body: Rotation, belief: StarTrackerBelief) -> Float[Array, "3 3"]:
     axis = (q_lci_body @ belief.boresight_body).array()
     along = axis[:, None] * axis[None, :]
-    return belief.across_sigma_rad**2 * (np.eye(3) - along) + belief.about_sigma_rad**2 * along
+    return belief.across_sigma_rad**2 * (jnp.eye(3) - along) + belief.about_sigma_rad**2 * along
 
 
 def woken(

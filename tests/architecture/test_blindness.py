@@ -1,0 +1,156 @@
+"""Lock 5: one compiled tick, the same measurements, every leaf of the world scrambled: truth moves, commands do not, by not one bit."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flown_fleet import WIDTH, different_leaves
+
+from perilune.fsw.app import GUIDANCE_EVERY
+from perilune.sim import fly as sim
+from perilune.sim.mission import Mission, MissionState
+from perilune.sim.step import LANDERS, step
+from perilune.wire.commands import Commands
+from perilune.wire.measurements import Measurements
+from perilune.wire.telemetry import Mode
+from perilune.world.plant import World
+
+Wiring = Callable[[Mission], Mission]
+# Unoptimised programs compile in half the time; what they depend on is the same.
+COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
+
+
+class Look(NamedTuple):
+    """Landers in flight just before a tick, and what their sensors say."""
+
+    own: Mission
+    states: MissionState
+    measurements: Measurements
+    tick: int
+
+
+def as_built(mission: Mission) -> Mission:
+    return mission
+
+
+def blind_tick(shared: Mission, wiring: Wiring, monkeypatch) -> Callable:
+    """The simulation's own step, whose sensors say what they are told to say."""
+
+    def one(own: Mission, state: MissionState, measurements: Measurements, tick):
+        mission = wiring(eqx.combine(own, shared_now["mission"]))
+        monkeypatch.setattr(World, "measure", lambda world, truth, stream, now: (truth, measurements))
+        after, frame = step(mission, state, sim.silence(), tick)
+        return after.fsw.commands, after.world.body, frame.downlink.time_to_go_s
+
+    shared_now = {}
+
+    def all_of_them(shared_arrays, own, states, measurements, tick):
+        shared_now["mission"] = eqx.combine(shared_arrays, shared_rest)
+        return jax.vmap(one, in_axes=(0, 0, 0, None), axis_name=LANDERS)(own, states, measurements, tick)
+
+    shared_mission_arrays, shared_rest = eqx.partition(shared, eqx.is_array)
+    program = eqx.filter_jit(all_of_them, compiler_options=COMPILE_QUICKLY)
+
+    def run(look: Look, world=lambda w: w):
+        """Commands and truth after the tick; `world` scrambles the world's parameters and state, whatever part of them it is given."""
+        shared_world = eqx.tree_at(lambda m: m.world, shared_mission_arrays, world(shared_mission_arrays.world))
+        own = eqx.tree_at(lambda m: m.world, look.own, world(look.own.world))
+        states = eqx.tree_at(lambda s: s.world, look.states, world(look.states.world))
+        return program(shared_world, own, states, look.measurements, jnp.asarray(look.tick))
+
+    return run
+
+
+def scrambled(tree):
+    """Every leaf another value: numbers moved, flags turned, counts raised."""
+
+    def other(leaf):
+        if jnp.issubdtype(leaf.dtype, jnp.bool_):
+            return ~leaf
+        return leaf * 1.37 + 0.11 if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf + 1
+
+    return jax.tree.map(lambda leaf: other(jnp.asarray(leaf)), tree)
+
+
+@pytest.fixture(scope="module")
+def patched():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def looks(healthy) -> dict[Mode, Look]:
+    """Landers while braking and in vertical descent, as they flew, with the readings they then had."""
+
+    @eqx.filter_jit
+    def measured(fleet, states, tick):
+        def one(own, state):
+            world = eqx.combine(own, fleet.shared).world
+            return world.measure(state.world, state.stream.named("sensors"), tick)[1]
+
+        return jax.vmap(one, axis_name=LANDERS)(fleet.own, states)
+
+    found = {}
+    for wanted in (Mode.BRAKING, Mode.VERTICAL_DESCENT):
+        chunk = next(i for i, states in enumerate(healthy.states) if np.all(states.mode == wanted))
+        states, tick = jax.tree.map(jnp.asarray, healthy.states[chunk]), healthy.tick_after(chunk)
+        found[wanted] = Look(healthy.fleet.own, states, measured(healthy.fleet, states, jnp.asarray(tick)), tick)
+    return found
+
+
+@pytest.fixture(scope="module")
+def tick(healthy, looks, patched):
+    return blind_tick(healthy.fleet.shared, as_built, patched)
+
+
+MODES = [Mode.BRAKING, Mode.VERTICAL_DESCENT]
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_commands_do_not_move_when_the_world_does(tick, looks, mode):
+    look = looks[mode]
+    commands, body, _ = tick(look)
+    assert np.all(np.any(np.asarray(commands.throttle) > 0.0, axis=1))  # something is being ordered
+    others, elsewhere, _ = tick(look, scrambled)
+    assert different_leaves(commands, others) == []
+    assert len(different_leaves(body, elsewhere)) == len(jax.tree.leaves(body))
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_commands_do_move_when_the_measurements_do(tick, looks, mode):
+    """The same check is not content with just anything."""
+    look = looks[mode]
+    turned = eqx.tree_at(lambda m: m.imu.delta_theta_body_rad, look.measurements, scrambled(look.measurements.imu.delta_theta_body_rad))
+    assert different_leaves(tick(look)[0], tick(look._replace(measurements=turned))[0]) != []
+
+
+@pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.name)
+def test_the_number_of_the_tick_is_no_clock(tick, looks, mode):
+    """Lock 6: shifted by a whole round of the slow tasks, the same readings give the same commands."""
+    look = looks[mode]
+    commands, body, time_to_go_s = tick(look)
+    others, elsewhere, other_time_to_go_s = tick(look._replace(tick=look.tick + GUIDANCE_EVERY))
+    assert different_leaves((commands, time_to_go_s), (others, other_time_to_go_s)) == []
+    assert different_leaves(body, elsewhere) != []  # the truth has a clock: Earth and Moon have moved on
+
+
+def test_a_planted_leak_is_seen(healthy, looks, patched):
+    """Flight software that is handed the true thrust of its engines, of this very lander, orders otherwise once that is scrambled."""
+
+    def leaky(mission: Mission) -> Mission:
+        return eqx.tree_at(lambda m: m.fsw.vehicle.engine_thrust_n, mission, mission.world.propulsion.engines.thrust_max_n)
+
+    leaking = blind_tick(healthy.fleet.shared, leaky, patched)
+    look = looks[Mode.VERTICAL_DESCENT]
+    assert different_leaves(leaking(look)[0], leaking(look, scrambled)[0]) != []
+
+
+def test_all_that_is_scrambled_is_another_value(looks):
+    look = looks[Mode.BRAKING]
+    assert len(different_leaves(look.states.world, scrambled(look.states.world))) == len(jax.tree.leaves(look.states.world))
+    assert isinstance(look.measurements, Measurements) and look.measurements.clock_s.shape == (WIDTH,)
+    assert issubclass(Commands, eqx.Module)
