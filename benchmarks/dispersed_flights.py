@@ -1,6 +1,6 @@
 """Dispersed flights of a mission at the sizes of its file: the odds of landing, with a Wilson interval and every failure by cause.
 
-    python benchmarks/dispersed_flights.py luna-25 --seeds 1000 --width 128
+python benchmarks/dispersed_flights.py luna-25 --seeds 1000 --width 128
 """
 
 import argparse
@@ -40,7 +40,9 @@ def tell(plan, rows) -> None:
     for name in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg", "propellant_kg", "along_m", "across_m"):
         values = np.array([getattr(row, name) for row in rows])
         low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
-        print(f"  {name:<16} 1 % {low:10.2f}   median {middle:10.2f}   99 % {high:10.2f}   worst {values.min():10.2f} .. {values.max():10.2f}")
+        print(
+            f"  {name:<16} 1 % {low:10.2f}   median {middle:10.2f}   99 % {high:10.2f}   worst {values.min():10.2f} .. {values.max():10.2f}"
+        )
     for row in rows:
         if row.outcome.name != "LANDED":
             print(f"  {row}")

@@ -11,7 +11,19 @@ from source_tree import PACKAGE, ROOT, files, imported, place
 
 LINTER = Path(sys.executable).with_name("lint-imports")
 MAY_OPEN_FILES = ("scenario", "campaign", "investigation", "ground", "report", "cli.py")
-OPENERS = {"read_bytes", "read_text", "write_bytes", "write_text", "loadtxt", "genfromtxt", "fromfile", "open_dataset", "np.load", "jnp.load", "open"}
+OPENERS = {
+    "read_bytes",
+    "read_text",
+    "write_bytes",
+    "write_text",
+    "loadtxt",
+    "genfromtxt",
+    "fromfile",
+    "open_dataset",
+    "np.load",
+    "jnp.load",
+    "open",
+}
 
 
 def lint(folder: Path) -> str:
@@ -100,6 +112,8 @@ def test_flight_software_imports_neither_chance_nor_time():
     }
 
 
-@pytest.mark.parametrize("planted", ["from perilune.math.random import Stream", "import jax.random as jr", "from jax import random", "import time"])
+@pytest.mark.parametrize(
+    "planted", ["from perilune.math.random import Stream", "import jax.random as jr", "from jax import random", "import time"]
+)
 def test_an_import_of_chance_or_time_is_seen(planted):
     assert chance_or_time(f"def f():\n    {planted}\n")

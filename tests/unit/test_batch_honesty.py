@@ -1,8 +1,8 @@
 """A lander's flight is its own: its batch-mates, their faults and their order do not move it by a bit, at one batch width."""
 
 import numpy as np
-from flown_fleet import WIDTH, different_leaves, lander
 
+from flown_fleet import WIDTH, different_leaves, lander
 from perilune.sim.outcome import Outcome
 
 

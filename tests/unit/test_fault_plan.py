@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flown_fleet import different_leaves
 
+from flown_fleet import different_leaves
 from perilune.dynamics.thruster_layout import couples_on_three_axes
 from perilune.faults.effects import COMMAND_LINES, effects_now, no_effects
 from perilune.faults.plan import FaultRow, Kind, Trigger, active, fault_plan, no_faults_yet, watch

@@ -122,6 +122,8 @@ HELD_MISS_M, HELD_SPEED_M_S = 0.5, 0.6
 # Thrust limits of the ispace landers at their mass there: the main engine alone with duty 10 %, and everything.
 ACCEL_M_S2 = (540.0 / 440.0, 1620.0 / 440.0)
 ANY_M_S2 = (0.0, np.inf)
+# Apollo's gain asks for 4.8 m/s2 at first; without it for 7 s, the debt falls due in the last seconds: 1 m/s2 short for 3 s.
+SHORT = (APOLLO, 4.5, 3.0)
 GAINS = [E_GUIDANCE, 9.0, APOLLO]
 
 
@@ -134,10 +136,18 @@ def test_with_gains_free_it_ends_on_its_target(gain):
 
 
 @pytest.mark.parametrize("gain", GAINS)
-@pytest.mark.parametrize("limits", [ANY_M_S2, ACCEL_M_S2], ids=["any thrust", "within limits"])
-def test_as_flown_it_ends_close_to_its_target(gain, limits):
+def test_as_flown_it_ends_close_to_its_target(gain):
     """It once aimed from the last 3 s at a point ever 3 s away, and ended 51 m above the target at 2 m/s instead of 33."""
-    end = flown(approach(gain), *limits)
+    end = flown(approach(gain), *ANY_M_S2)
     assert float(end.miss_m) < HELD_MISS_M
     assert float(end.speed_error_m_s) < HELD_SPEED_M_S
     assert float(jnp.nanmax(end.tilt_rad)) < np.radians(45.0) + IDENTITY_RTOL
+
+
+@pytest.mark.parametrize(
+    ("gain", "miss_m", "speed_m_s"), [(E_GUIDANCE, HELD_MISS_M, HELD_SPEED_M_S), (9.0, HELD_MISS_M, HELD_SPEED_M_S), SHORT]
+)
+def test_thrust_within_the_landers_limits_is_enough(gain, miss_m, speed_m_s):
+    end = flown(approach(gain), *ACCEL_M_S2)
+    assert float(end.miss_m) < miss_m
+    assert float(end.speed_error_m_s) < speed_m_s

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from perilune.constants import MOON_SPIN_RAD_S
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

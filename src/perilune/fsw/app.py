@@ -216,7 +216,9 @@ class FlightSoftware(eqx.Module):
         burning = (mode >= Mode.DESCENT_ORBIT_BURN) & (mode <= Mode.VERTICAL_DESCENT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
-        attitude, torque = self.attitude.step(state.attitude, AttitudeRequest(wanted, ~burning), estimate, self.vehicle.cycle_s)
+        attitude, torque = self.attitude.step(
+            state.attitude, AttitudeRequest(wanted, jnp.logical_not(burning)), estimate, self.vehicle.cycle_s
+        )
         thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
         allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode))
         devices = DevicesOn(

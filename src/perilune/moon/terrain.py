@@ -95,7 +95,7 @@ class Terrain(eqx.Module):
         half = 0.5 * footprint_m / RADIUS_MOON_M
         ends = _joined([up + axis * (sign * half) for axis in (east, north) for sign in (1.0, -1.0)])
         # One program for the four ends, not four.
-        heights_m = jax.vmap(self.height_m)(ends)
+        heights_m = jnp.asarray(jax.vmap(self.height_m)(ends))
         rises = ((heights_m[0] - heights_m[1]) / footprint_m, (heights_m[2] - heights_m[3]) / footprint_m)
         return GroundPlane(jnp.mean(heights_m), (up - east * rises[0] - north * rises[1]).unit())
 

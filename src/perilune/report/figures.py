@@ -6,8 +6,7 @@ from matplotlib.figure import Figure
 from perilune.report import style
 from perilune.report.record import Record
 
-# Below this height the logarithmic axis turns linear.
-LINEAR_BELOW_M = 10.0
+# Below this speed the logarithmic axis turns linear.
 LINEAR_BELOW_M_S = 1.0
 
 
@@ -15,13 +14,12 @@ def altitude(record: Record) -> Figure:
     """Height over the ground, true and believed."""
     names = ("truth/altitude_m", "downlink/altitude_m")
     with style.drawing(columns=2) as (figure, (left, right)):
-        for axes in (left, right):
+        for axes, unit, scale in ((left, "km", 1e-3), (right, "m", 1.0)):
             for name, label, colour, dash in zip(names, ("true", "believed"), (style.TRUTH, style.BELIEF), ("-", "--"), strict=True):
-                style.plot(axes, record.time_s, record[name], label, colour, linestyle=dash)
-            axes.set_ylabel("height over the ground [m]")
-        left.set_yscale("symlog", linthresh=LINEAR_BELOW_M)
+                style.plot(axes, record.time_s, scale * record[name], label, colour, linestyle=dash)
+            axes.set_ylabel(f"height over the ground [{unit}]")
         left.set_ylim(bottom=0.0)
-        left.set_title("Height")
+        left.set_title("The descent")
         style.whole(left, record)
         right.set_title("The end")
         style.end(right, record)
@@ -40,7 +38,9 @@ def speeds(record: Record) -> Figure:
                 style.plot(axes, record.time_s, record[f"downlink/{name}"], f"{label}, believed", colour, linestyle=":", alpha=0.8)
             axes.set_ylabel("speed [m/s]")
         left.set_yscale("symlog", linthresh=LINEAR_BELOW_M_S)
-        left.set_title("Speed over the ground")
+        style.plain_numbers(left)
+        left.set_ylabel("speed [m/s], logarithmic over 1")
+        left.set_title("The descent")
         style.whole(left, record)
         right.set_title("The end")
         style.end(right, record)
@@ -49,8 +49,8 @@ def speeds(record: Record) -> Figure:
     return figure
 
 
-def attitude(record: Record) -> Figure:
-    """Tilt from the vertical, turn rate, and what the engines do."""
+def attitude(record: Record, engine_names: tuple[str, ...] = ()) -> Figure:
+    """Tilt from the vertical, turn rate, and what the throttled engines do; `engine_names` in the order of their channels."""
     rate_deg_s = np.degrees(np.linalg.norm(record["truth/omega_body_lci_rad_s"], axis=1))
     throttle = record["truth/throttle"]
     with style.drawing(columns=3) as (figure, (tilt, rate, engines)):
@@ -59,23 +59,25 @@ def attitude(record: Record) -> Figure:
         style.plot(rate, record.time_s, rate_deg_s, "", style.TRUTH)
         rate.set(title="Turn rate", ylabel="[°/s]", ylim=(0, None))
         for engine in range(throttle.shape[1]):
-            style.plot(engines, record.time_s, 100.0 * throttle[:, engine], f"engine {engine + 1}", style.SERIES[engine % 6])
+            name = engine_names[engine] if engine < len(engine_names) else f"engine {engine}"
+            dash = ("-", "--", ":")[engine % 3]
+            style.plot(engines, record.time_s, 100.0 * throttle[:, engine], name, style.SERIES[engine % 6], linestyle=dash)
         engines.set(title="Throttle", ylabel="[%]", ylim=(-3, 108))
-        engines.legend(loc="lower left")
+        engines.legend(loc="center left")
         for axes in (tilt, rate, engines):
             style.whole(axes, record)
     return figure
 
 
 def thrust(record: Record) -> Figure:
-    """Thrust acceleration: asked for and given."""
+    """Acceleration along the body axis: asked for, and felt."""
     given = record["truth/thrust_n"] / record["truth/mass_kg"]
     with style.drawing(height_in=2.8) as (figure, (axes,)):
-        style.plot(axes, record.time_s, given, "given", style.TRUTH)
+        style.plot(axes, record.time_s, given, "felt", style.TRUTH)
         style.plot(axes, record.time_s, record["downlink/accel_cmd_m_s2"], "asked for", style.BELIEF, linestyle="--", alpha=0.8)
-        axes.set(title="Thrust acceleration", ylabel="[m/s²]")
+        axes.set(title="Acceleration by thrust", ylabel="[m/s²]")
         style.whole(axes, record)
-        style.shown(axes, record.time_s, given, np.zeros(len(given)))
+        style.shown(axes, record.time_s[record.flying], given[record.flying], np.zeros(int(record.flying.sum())))
         axes.legend(loc="upper left")
     return figure
 

@@ -28,6 +28,14 @@ def track_on_ground(r_site_m: np.ndarray, elevation_m: float) -> tuple[np.ndarra
     return r_site_m[:, 0] / shrink, r_site_m[:, 1] / shrink
 
 
+def inside(ellipse: tuple[float, float, float], east_m: float, north_m: float) -> bool:
+    """Whether a place lies in an ellipse about the site (full axes in km, azimuth of the major one in degrees)."""
+    major, minor, azimuth = ellipse[0], ellipse[1], np.radians(ellipse[2])
+    along = north_m * np.cos(azimuth) + east_m * np.sin(azimuth)
+    across = east_m * np.cos(azimuth) - north_m * np.sin(azimuth)
+    return bool((along / (500.0 * major)) ** 2 + (across / (500.0 * minor)) ** 2 <= 1.0)
+
+
 def ground_track(record: Record, maps: tuple[ReliefMap, ...], target: Target) -> Figure:
     """The way over the ground: the approach, and the last stretch."""
     east_m, north_m = track_on_ground(record["truth/r_site_m"], target.elevation_m)
@@ -37,15 +45,19 @@ def ground_track(record: Record, maps: tuple[ReliefMap, ...], target: Target) ->
             _relief(axes, relief, scale)
             east, north = thinned(scale * east_m, scale * north_m)
             axes.plot(east, north, color="#ffb454", lw=1.8, label="flown")
-            axes.plot(east[-1], north[-1], marker="v", ms=8, color="#ff5d5d", mec="white", ls="none", label="end")
+            axes.plot(east[-1], north[-1], marker="v", ms=8, color="#ff5d5d", mec="white", ls="none", label="end of the flight")
             axes.plot(0, 0, marker="+", ms=13, mew=2, color="#7fe7ff", ls="none", label="target")
             if target.ellipse:
                 major, minor, azimuth = target.ellipse
                 size = 1000.0 * scale
-                axes.add_patch(Ellipse((0, 0), minor * size, major * size, angle=-azimuth, fill=False, ec="#7fe7ff", lw=1.0, ls="--"))
+                shape = Ellipse((0, 0), minor * size, major * size, angle=-azimuth, fill=False, ec="#7fe7ff", lw=1.0, ls="--")
+                axes.add_patch(shape).set_label("published ellipse")
             _frame(axes, relief, scale)
-            axes.set(title=title, xlabel=f"east [{unit}]", ylabel=f"north [{unit}]")
-        panels[0].legend(loc="upper right", labelcolor="white")
+            wide = 2.0 * scale * relief.half_width_m
+            axes.set(
+                title=f"{title}, {wide:.0f} {unit} across", xlabel=f"east of the target [{unit}]", ylabel=f"north of the target [{unit}]"
+            )
+        panels[0].legend(loc="upper right", labelcolor="white", frameon=True, facecolor=style.INK, edgecolor="none", framealpha=0.75)
     return figure
 
 
@@ -70,25 +82,30 @@ def touchdown(record: Record, rows: list[tuple[str, float, float, str]]) -> Figu
         last.plot(record.time_s, record["truth/horizontal_speed_m_s"], color="#5b8c5a", label="horizontal [m/s]")
         last.plot(record.time_s, record["truth/tilt_deg"], color=style.BELIEF, label="tilt [°]", lw=1.0)
         end_s = record.close_up[1] - 5.0
-        last.set_xlim(end_s - 8.0, end_s + 8.0)
+        last.set_xlim(end_s - 10.0, min(end_s + 6.0, float(record.time_s[-1])))
         curves: list[Any] = [record[f"truth/{name}"] for name in ("vertical_speed_m_s", "horizontal_speed_m_s", "tilt_deg")]
         style.shown(last, record.time_s, *curves)
         last.set(title="The last seconds", xlabel="time from ignition [s]")
         style.bands(last, record, named=False)
-        last.legend(loc="upper right")
+        last.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98), ncols=3)
     return figure
+
+
+WORDS_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
 def _bars(axes: Axes, rows: list[tuple[str, float, float, str]]) -> None:
     names = [name for name, *_ in rows]
     shares = [abs(value) / limit for _, value, limit, _ in rows]
     places = np.arange(len(rows))
+    axes.set_axisbelow(True)
     axes.barh(places, shares, color=[style.GOOD if share <= 1.0 else style.BAD for share in shares], height=0.55)
     axes.axvline(1.0, color=style.INK, lw=1.2)
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(0.0, max(1.45, 1.4 * max(shares, default=1.0)))
     for place, (_, value, limit, unit), share in zip(places, rows, shares, strict=True):
-        axes.text(share, float(place), f"  {value:.2f} {unit} of {limit:g}", va="center", fontsize=8)
+        words = f"{value:.2f} {unit} of {limit:g} {unit}"
+        axes.annotate(words, (share, float(place)), (6, 0), textcoords="offset points", va="center", fontsize=8, bbox=WORDS_BOX)
     axes.set(title="Touchdown against its limits", xlabel="share of the limit")
     axes.grid(axis="y", visible=False)

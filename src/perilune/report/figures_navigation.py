@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
 
 from perilune.report import style
 from perilune.report.record import Record, thinned, turned_by
@@ -12,6 +13,8 @@ BLOCKS = ((slice(0, 3), "position", "m", 1.0), (slice(3, 6), "velocity", "m/s", 
 TERRAIN = 15
 # A panel a third of the page wide shows no more.
 SMALL_PANEL_POINTS = 400
+# Tubes that shrink by more than this are drawn on a logarithmic axis.
+LOGARITHMIC_OVER = 20.0
 
 
 def block_errors(record: Record) -> list[np.ndarray]:
@@ -31,8 +34,9 @@ def errors(record: Record) -> Figure:
         for row, ((block, name, unit, scale), error) in enumerate(zip(BLOCKS, block_errors(record), strict=True)):
             for column, axis in enumerate("xyz"):
                 axes = grid[3 * row + column]
-                _tube(axes, record, scale * error[:, column], scale * 3.0 * sigma[:, block][:, column])
-                axes.set_title(f"{name} {axis}")
+                three_sigma = 3.0 * sigma[:, block][:, column]
+                _tube(axes, record, scale * error[:, column], scale * three_sigma)
+                axes.set_title(f"{name} {axis}: {_share_inside(record, error[:, column], three_sigma)}")
                 axes.set_ylabel(f"error [{unit}]")
     return figure
 
@@ -48,20 +52,35 @@ def ground(record: Record, reference_elevation_m: float) -> Figure:
         left.legend(loc="upper right")
         style.whole(left, record)
         _tube(right, record, true_m - record["downlink/nav_terrain_m"], 3.0 * sigma)
-        right.set(title="Its error", ylabel="error [m]")
+        right.set(title=f"Its error: {_share_inside(record, true_m - record['downlink/nav_terrain_m'], 3.0 * sigma)}", ylabel="error [m]")
     return figure
+
+
+def _share_inside(record: Record, error: np.ndarray, three_sigma: np.ndarray) -> str:
+    """How much of the flight the error spent in the tube; legs on the ground shake the inertial unit, so it ends there."""
+    flying = record.flying
+    share = float(np.mean(np.abs(error[flying]) <= three_sigma[flying])) if np.any(flying) else 1.0
+    return f"{100.0 * share:.0f} % inside 3σ" if share in (0.0, 1.0) else f"{100.0 * share:.1f} % inside 3σ"
 
 
 def _tube(axes: Axes, record: Record, error: np.ndarray, three_sigma: np.ndarray) -> None:
     t, e, s = thinned(record.time_s, error, three_sigma, most=SMALL_PANEL_POINTS)
     axes.fill_between(t, -s, s, color="#cfe0f5", lw=0, label="3σ")
     axes.plot(t, e, color=style.INK, lw=1.0)
-    # Errors shrink a thousandfold on the way down: linear within the smallest tube, logarithmic beyond.
-    smallest = float(np.nanmin(s[s > 0.0])) if np.any(s > 0.0) else 1.0
-    axes.set_yscale("symlog", linthresh=max(smallest, 1e-6), linscale=1.5)
+    smallest, largest = (float(np.nanmin(s[s > 0.0])), float(np.nanmax(s))) if np.any(s > 0.0) else (1.0, 1.0)
+    if max(largest, float(np.nanmax(np.abs(e)))) > LOGARITHMIC_OVER * smallest:
+        _logarithmic(axes, smallest)
     axes.set_xlim(float(t[0]), float(t[-1]))
     axes.set_xlabel("time from ignition [s]")
     style.bands(axes, record, named=False)
+
+
+def _logarithmic(axes: Axes, smallest: float) -> None:
+    """Linear up to the power of ten below the smallest tube, logarithmic beyond, and no tick where they would crowd."""
+    decade = 10.0 ** np.floor(np.log10(smallest))
+    axes.set_yscale("symlog", linthresh=decade, linscale=1.0)
+    axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10.0, linthresh=decade))
+    style.plain_numbers(axes)
 
 
 CHANNELS = (("altimeter", "m", 1.0), ("velocimeter", "m/s", 1.0), ("star_tracker", "mrad", 1e3))
@@ -71,7 +90,7 @@ def innovations(record: Record, gate_sigmas: dict[str, float]) -> Figure:
     """Each reading's innovation over its predicted sigma; what the gate refused is a cross."""
     with style.drawing(columns=3) as (figure, grid):
         for axes, (channel, _, _) in zip(grid, CHANNELS, strict=True):
-            fresh = record[f"downlink/{channel}_fresh"] > 0
+            fresh = _new(record[f"downlink/{channel}_innovation"]) & (record[f"downlink/{channel}_fresh"] > 0)
             used = fresh & (record[f"downlink/{channel}_used"] > 0)
             sigma = np.maximum(record[f"downlink/{channel}_innovation_sigma"], 1e-300)
             ratio = record[f"downlink/{channel}_innovation"] / sigma
@@ -82,10 +101,16 @@ def innovations(record: Record, gate_sigmas: dict[str, float]) -> Figure:
             for side in (-gate, gate):
                 axes.axhline(side, color=style.BAD, lw=0.8, ls="--")
             axes.set_ylim(-1.75 * gate, 1.75 * gate)
-            axes.set(title=channel.replace("_", " "), ylabel="innovation / its σ")
+            counted = f"{int(used.sum())} used, {int((fresh & ~used).sum())} refused"
+            axes.set(title=f"{channel.replace('_', ' ')}: {counted}", ylabel="innovation / its σ")
             style.whole(axes, record)
-            axes.legend(loc="lower left", title=f"{int(used.sum())} used, {int((fresh & ~used).sum())} refused", title_fontsize=8)
+            axes.legend(loc="lower left", ncols=2)
     return figure
+
+
+def _new(innovation: np.ndarray) -> np.ndarray:
+    """Where a report is a new one: between updates the last is repeated, and no two readings agree to the last bit."""
+    return np.diff(innovation, prepend=np.nan) != 0.0
 
 
 def _dots(axes: Axes, time_s: np.ndarray, ratio: np.ndarray, which: np.ndarray, look: tuple[str, str, str]) -> None:

@@ -43,11 +43,16 @@ def write_flight(flight: Flight, mission: MissionFile, folder: Path) -> dict[str
     files |= {kind: str(path) for kind, path in paths.items()}
     result = {**flight.outcome, "files": files}
     paths["recording"].write_bytes(to_netcdf(tree))
-    record = Record(tree)
+    record = Record(tree, _verdict_s(flight.outcome))
     paths["report"].write_text(page(Story(result, mission, record, maps_of(flight, mission, record))), encoding="utf-8")
     chosen = {key: result.get(key) for key in ("mission", "variant", "from", "faults", "seed", "width")}
     paths["manifest"].write_text(json.dumps(manifest(mission.text, chosen), indent=2, default=str) + "\n", encoding="utf-8")
     return files
+
+
+def _verdict_s(outcome: Mapping[str, Any]) -> float:
+    """When the lander came to rest, or was lost; the record goes on a little, of a lander that no longer moves."""
+    return float(outcome["events"][-1]["met_s"]) if outcome.get("rest") and outcome.get("events") else float("inf")
 
 
 def maps_of(flight: Flight, mission: MissionFile, record: Record) -> tuple[ReliefMap, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from perilune.report import figures, figures_ground, figures_navigation
+from perilune.report.history import answered, braking_utc
 from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
@@ -32,6 +33,12 @@ class Story:
         ellipse = self.mission.site.ellipse
         axes = (float(ellipse.major_km), float(ellipse.minor_km), float(ellipse.azimuth_deg)) if ellipse else None
         return figures_ground.Target(float(self.mission.site.elevation_m), axes)
+
+    @property
+    def engine_names(self) -> tuple[str, ...]:
+        """One name for each throttled engine, numbered from 0 as faults count them."""
+        names = [group.name for group in self.mission.engines for _ in range(group.count)]
+        return tuple(f"{number} ({name})" for number, name in enumerate(names))
 
     @property
     def gate_sigmas(self) -> dict[str, float]:
@@ -69,50 +76,59 @@ CHAPTERS = (
     ),
     Chapter(
         "Over the ground",
-        "The way of the centre of mass over the relief that this flight met, lit from the north-west. Dashed: the published ellipse.",
+        "The way of the centre of mass over the relief that this flight met, lit from the north-west. Named craters stand where the "
+        "mission file puts them; the rest of the relief is drawn by the seed from the statistics of the region.",
         lambda story: figures_ground.ground_track(story.record, story.maps, story.target),
         ("truth/r_site_m",),
     ),
     Chapter(
         "Height",
-        "Over the ground below: jumps are relief. What the flight software believed is beside what was true.",
+        "Over the ground below, so relief shows in it. Dashed: what flight software believed. Bands are its modes.",
         lambda story: figures.altitude(story.record),
         ("truth/altitude_m", "downlink/altitude_m"),
     ),
     Chapter(
         "Speed",
-        "Relative to the rotating ground; down is positive.",
+        "Relative to the rotating ground; down is positive. Dotted: what flight software believed.",
         lambda story: figures.speeds(story.record),
         TRUE_SPEEDS + _needs("downlink", "vertical_speed_m_s", "horizontal_speed_m_s"),
     ),
     Chapter(
         "Attitude and throttle",
-        "",
-        lambda story: figures.attitude(story.record),
+        "Throttled engines only; pulsed thrusters, which alone carry some landers at the end, show in the next figure.",
+        lambda story: figures.attitude(story.record, story.engine_names),
         ("truth/tilt_deg", "truth/omega_body_lci_rad_s", "truth/throttle"),
     ),
     Chapter(
         "Thrust",
-        "",
+        "Along the body's axis: what guidance asked for, and what engines and thrusters gave. Before ignition nothing is given.",
         lambda story: figures.thrust(story.record),
         ("truth/thrust_n", "truth/mass_kg", "downlink/accel_cmd_m_s2"),
     ),
-    Chapter("Propellant", "", lambda story: figures.propellant(story.record), ("truth/propellant_kg", "truth/mass_kg", "downlink/mass_kg")),
     Chapter(
-        "What the filter did not know, and what it thought it did not know",
-        "Truth less estimate, along the axes of the inertial frame. Blue: three sigma of the filter. An honest filter stays inside.",
+        "Propellant",
+        "Flight software counts its own orders: it does not know that an engine burns a little more or less than it should.",
+        lambda story: figures.propellant(story.record),
+        ("truth/propellant_kg", "truth/mass_kg", "downlink/mass_kg"),
+    ),
+    Chapter(
+        "Filter errors inside their 3σ",
+        "Truth less estimate along the axes of the inertial frame; blue is three sigma as the filter believes it. Shares count the flight "
+        "before touchdown. Attitude stands outside where a constant error of the star tracker's mounting rules: the filter has no state "
+        "for it and averages it as if it were noise.",
         lambda story: figures_navigation.errors(story.record),
         NAVIGATED,
     ),
     Chapter(
         "The ground below, as the filter saw it",
-        "Relief is part of the estimate: a filter that takes a crater rim for a faulty sensor flies into the ground.",
+        "Relief is part of the estimate: a filter that takes a crater rim for a faulty sensor flies into the ground. An error here that "
+        "the position shares cancels in the height over the ground, which is what the altimeter measures.",
         lambda story: figures_navigation.ground(story.record, story.target.elevation_m),
         ("truth/ground_elevation_m", "downlink/nav_terrain_m", "downlink/nav_sigma"),
     ),
     Chapter(
         "Readings at the gates",
-        "Innovation over its predicted sigma. Dashed: the gate. Crosses were refused.",
+        "Innovation over its predicted sigma; of several beams or axes at once, their root mean square. Dashed: the gate.",
         lambda story: figures_navigation.innovations(story.record, story.gate_sigmas),
         GATES,
     ),
@@ -124,7 +140,9 @@ def page(story: Story) -> str:
     result, mission = story.result, story.mission
     title = f"{mission.mission.title}: {word(result['outcome'])}"
     body = [_numbers(story), *(_chapter(chapter, story) for chapter in CHAPTERS if _can_be_drawn(chapter, story))]
-    body += [_events(result), _history(mission), _assumed(mission), _footer(result, mission)]
+    body += [_events(story), _history(story), _assumed(mission), _footer(result, mission)]
+    if _velocimeter_is_assumed(mission):
+        body.insert(1, NO_PUBLIC_VELOCIMETER)
     css = resources.files("perilune.report").joinpath("page.css").read_text(encoding="utf-8")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -140,21 +158,62 @@ def _headline(story: Story) -> str:
     return (
         f'<header class="verdict" style="--verdict: {COLOURS[result["outcome"]]}"><div>'
         f"<h1>{escape(mission.mission.title)}, {escape(str(result['variant']))} flight, seed {result['seed']}{escape(faults)}</h1>"
-        f'<p class="word">{word(result["outcome"])}</p><p class="sentence">{escape(sentence(result))}</p>{why}</div></header>'
+        f'<p class="word">{word(result["outcome"])}</p><p class="sentence">{escape(sentence(result))}</p>{why}{_when(story)}</div></header>'
     )
+
+
+def _when(story: Story) -> str:
+    """Time and place of the touch, and what became of the real lander."""
+    contact, observed = story.result.get("contact"), story.mission.observed
+    told = [f"{contact['utc'][:19].replace('T', ' ')} UTC at {_place(contact)}."] if contact else []
+    if observed:
+        told.append(f"The real lander, on its own flight: {word(observed.outcome)}.")
+    return f'<p class="cause">{escape(" ".join(told))}</p>' if told else ""
+
+
+def _place(contact: dict[str, Any]) -> str:
+    latitude, longitude = contact["latitude_deg"], contact["longitude_deg"]
+    return f"{abs(latitude):.3f}° {'S' if latitude < 0 else 'N'}, {abs(longitude):.3f}° {'W' if longitude < 0 else 'E'}"
+
+
+def _velocimeter_is_assumed(mission: MissionFile) -> bool:
+    """An assumed optical velocimeter stands for one that the operator has not told of."""
+    unit = mission.sensors.velocimeter
+    return unit.kind == "optical" and unit.source == "assumed"
+
+
+NO_PUBLIC_VELOCIMETER = (
+    '<p class="aside">No velocimeter of this lander is public. The nominal mission file carries an optical one, assumed; with range finder '
+    "and inertial unit alone about 0.6 m/s an axis would be left at touchdown.</p>"
+)
 
 
 def _numbers(story: Story) -> str:
     result = story.result
     tiles = [
-        _tile(f"{value:.2f} {unit}", f"{name} (limit {limit:g})", value > limit) for name, value, limit, unit in touchdown_rows(result)
+        _tile(f"{value:.2f}{_gap(unit)}{unit}", f"{name} (limit {limit:g}{_gap(unit)}{unit})", value > limit)
+        for name, value, limit, unit in touchdown_rows(result)
     ]
     if contact := result.get("contact"):
-        tiles.append(_tile(distance(contact["miss_m"]), "from the target"))
+        tiles.append(_tile(distance(contact["miss_m"]), f"from the target{_in_ellipse(story)}"))
     if rest := result.get("rest"):
         tiles.append(_tile(f"{rest['tilt_deg']:.1f}°", "tilt at rest"))
     tiles.append(_tile(f"{result['propellant_left_kg']:.1f} kg", "propellant left"))
     return f'<div class="numbers">{"".join(tiles)}</div>'
+
+
+def _gap(unit: str) -> str:
+    return "" if unit == "°" else " "
+
+
+def _in_ellipse(story: Story) -> str:
+    """Whether the end lies in the published ellipse, if there is one and the track is known."""
+    ellipse = story.target.ellipse
+    if ellipse is None or not story.record.has("truth/r_site_m"):
+        return ""
+    east_m, north_m = figures_ground.track_on_ground(story.record["truth/r_site_m"][-1:], story.target.elevation_m)
+    within = figures_ground.inside(ellipse, float(east_m[0]), float(north_m[0]))
+    return f", {'inside' if within else 'outside'} the published ellipse"
 
 
 def _tile(value: str, name: str, over: bool = False) -> str:
@@ -174,31 +233,56 @@ def _chapter(chapter: Chapter, story: Story) -> str:
     return f"<section><h2>{escape(chapter.title)}</h2>{note}{svg(chapter.draw(story))}</section>"
 
 
-def _events(result: dict[str, Any]) -> str:
-    rows = [
-        (clock(each["met_s"]), str(each["utc"]), word(str(each["name"])), _detail(each.get("detail"))) for each in result.get("events", ())
-    ]
-    return _section("Events", _table(("time", "UTC", "event", ""), rows)) if rows else ""
+def _events(story: Story) -> str:
+    """What happened when, and where the lander then was."""
+    record = story.record
+    shown = [(name, unit) for name, unit in STATE_AT_EVENTS if record.has(f"truth/{name}")]
+    rows = []
+    for each in story.result.get("events", ()):
+        recorded = each["met_s"] >= record.met_s[0]
+        state = [_event_value(record.at(f"truth/{name}", each["met_s"]), unit) if recorded else "" for name, unit in shown]
+        rows.append((clock(each["met_s"]), str(each["utc"])[:19].replace("T", " "), word(str(each["name"])), *state))
+    headings = ("time", "UTC", "event", *(STATE_WORDS[name] for name, _ in shown))
+    return _section("Events", _table(headings, rows)) if rows else ""
 
 
-def _detail(detail: Any) -> str:
-    return ", ".join(f"{key} {_short(value)}" for key, value in detail.items()) if isinstance(detail, dict) else str(detail or "")
+STATE_AT_EVENTS = (("altitude_m", "m"), ("vertical_speed_m_s", "m/s"), ("horizontal_speed_m_s", "m/s"), ("propellant_kg", "kg"))
+STATE_WORDS = {"altitude_m": "height", "vertical_speed_m_s": "down", "horizontal_speed_m_s": "horizontal", "propellant_kg": "propellant"}
 
 
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _event_value(value: float, unit: str) -> str:
+    return distance(value) if unit == "m" else f"{value + 0.0:.1f} {unit}"
 
 
-def _history(mission: MissionFile) -> str:
-    """What the real flight was to do and what it did."""
-    if mission.observed is None:
+def _history(story: Story) -> str:
+    """What the real flight was to do, what it did, and this flight beside it."""
+    result, observed = story.result, story.mission.observed
+    if observed is None:
         return ""
-    observed = mission.observed
-    events = [(f"{each.utc:%Y-%m-%d %H:%M:%S}", each.name, each.source or observed.source or "") for each in observed.events]
-    rows = [(each.name, _or_dash(each.planned, each.unit), _or_dash(each.flown, each.unit), each.source or "") for each in observed.figures]
     told = f'<p class="note">The real flight: {word(observed.outcome)}; {escape(observed.cause)} ({escape(observed.source or "")}).</p>'
-    figures_table = _table(("figure", "planned", "flown", "source"), rows) if rows else ""
-    return _section("What history saw", told + figures_table + _table(("UTC", "event", "source"), events))
+    rows = [
+        (
+            each.name,
+            _or_dash(each.planned, each.unit),
+            _or_dash(each.flown, each.unit),
+            answered(each.name, each.unit, result, story.record),
+            each.source or "",
+        )
+        for each in observed.figures
+    ]
+    events = [
+        (
+            f"{each.utc:%Y-%m-%d %H:%M:%S}",
+            each.name,
+            braking_utc(result, each.name)[:19].replace("T", " "),
+            each.source or observed.source or "",
+        )
+        for each in observed.events
+    ]
+    figures_table = _table(("figure", "planned", "real flight", "this flight", "source"), rows) if rows else ""
+    return _section(
+        "Beside the real flight", told + figures_table + _table(("UTC", "event of the real flight", "this flight", "source"), events)
+    )
 
 
 def _or_dash(value: float | None, unit: str) -> str:
@@ -229,8 +313,8 @@ def _components(numbers: tuple[float, ...]) -> str:
 
 
 def _footer(result: dict[str, Any], mission: MissionFile) -> str:
-    files = ", ".join(str(path) for path in (result.get("files") or {}).values() if path)
-    return f"<footer>{escape(mission.mission.summary)} Mission file {mission.sha256[:12]}. {escape(files)}</footer>"
+    files = ", ".join(str(path).replace("\\", "/").rpartition("/")[2] for path in (result.get("files") or {}).values() if path)
+    return f"<footer>{escape(mission.mission.summary)} Mission file {mission.sha256[:12]}. Beside this page: {escape(files)}.</footer>"
 
 
 def _section(title: str, inside: str) -> str:

@@ -21,6 +21,7 @@ class Record:
     """`tree` is `sim.recording.recording_tree`'s; time zero of the figures is the start of braking."""
 
     tree: xr.DataTree
+    until_s: float = float("inf")  # the verdict: what comes after it is a lander at rest, kept as it was
 
     def has(self, *names: str) -> bool:
         return all(name.split("/")[1] in self.tree[name.split("/")[0]].data_vars for name in names)
@@ -49,7 +50,8 @@ class Record:
 
     @cached_property
     def descent(self) -> slice:
-        return slice(int(np.searchsorted(self.met_s, self.ignition_s - LEAD_S)), None)
+        first, last = np.searchsorted(self.met_s, (self.ignition_s - LEAD_S, self.until_s))
+        return slice(int(first), max(int(last), int(first) + 1))
 
     @cached_property
     def time_s(self) -> np.ndarray:
@@ -61,6 +63,15 @@ class Record:
         down = np.flatnonzero(self.mode[self.descent] >= Mode.TOUCHDOWN)
         end_s = float(self.time_s[down[0]]) if down.size else float(self.time_s[-1])
         return end_s - CLOSE_UP_S, min(end_s + 5.0, float(self.time_s[-1]) + 1.0)
+
+    @cached_property
+    def flying(self) -> np.ndarray:
+        """Of the samples shown, those before flight software felt the ground."""
+        return self.mode[self.descent] < Mode.TOUCHDOWN
+
+    def at(self, name: str, met_s: float) -> float:
+        """A channel as it was at a time."""
+        return float(self.all_of(name)[min(int(np.searchsorted(self.met_s, met_s - 1e-6)), len(self.met_s) - 1)])
 
     def spans(self) -> list[tuple[Mode, float, float]]:
         """(mode, from, to) of each stretch of the descent."""

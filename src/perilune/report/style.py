@@ -9,6 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from perilune.report.record import Record, thinned
 from perilune.wire.telemetry import Mode
@@ -94,6 +95,11 @@ def bands(axes: Axes, record: Record, named: bool = True) -> None:
             name = mode.name.replace("_", " ").lower()
             axes.text(0.5 * (left + right), 1.02, name, transform=axes.get_xaxis_transform(), ha="center", fontsize=7, color="#52606d")
     axes.set_xlim(low, high)
+
+
+def plain_numbers(axes: Axes) -> None:
+    """Ticks of a logarithmic axis as people write them."""
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def whole(axes: Axes, record: Record) -> None:

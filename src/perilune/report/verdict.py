@@ -58,7 +58,8 @@ def touchdown_rows(result: dict[str, Any]) -> list[tuple[str, float, float, str]
 def summary(result: dict[str, Any]) -> str:
     """The end of `perilune fly`, with rich's markup."""
     colour = COLOURS[result["outcome"]]
-    lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {sentence(result)}"]
+    fate, gap, touch = sentence(result).partition(". ")
+    lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {fate}{'.' if gap else ''}", *([touch] if touch else [])]
     if result["outcome"] != "landed" and result.get("cause") and result.get("contact"):
         lines.append(_closed(result["cause"]))
     lines.append("")

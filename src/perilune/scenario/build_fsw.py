@@ -74,18 +74,37 @@ def braking_guidance(file: MissionFile) -> BrakingGuidance:
     )
 
 
+def thrust_in(file: MissionFile, mode: str) -> tuple[float, float]:
+    """Full thrust of everything that burns in a mode (N), and its exhaust speed (m/s), as believed."""
+    burning = [(g.count * float(g.thrust_n) * float(g.throttle_max), float(g.isp_s)) for g in file.engines if mode in g.used_in]
+    burning += [(g.count * float(g.thrust_n), float(g.isp_s)) for g in file.thrusters if mode in g.thrust_in]
+    thrust_n = sum(n for n, _ in burning)
+    flow_kg_s = sum(n / (isp_s * G0_M_S2) for n, isp_s in burning)
+    exhaust_m_s = thrust_n / flow_kg_s if flow_kg_s > 0.0 else 0.0
+    return thrust_n * float(file.belief.thrust_scale or 1.0), exhaust_m_s * float(file.belief.isp_scale or 1.0)
+
+
 def braking_thrust(file: MissionFile) -> tuple[float, float]:
-    """Full thrust of everything that burns in braking (N), and its exhaust speed (m/s), as believed."""
-    thrust_n, flow_kg_s = 0.0, 0.0
-    for group in file.engines:
-        if "braking" in group.used_in:
-            full_n = group.count * float(group.thrust_n) * float(group.throttle_max)
-            thrust_n, flow_kg_s = thrust_n + full_n, flow_kg_s + full_n / (float(group.isp_s) * G0_M_S2)
-    for group in file.thrusters:
-        if "braking" in group.thrust_in:
-            full_n = group.count * float(group.thrust_n)
-            thrust_n, flow_kg_s = thrust_n + full_n, flow_kg_s + full_n / (float(group.isp_s) * G0_M_S2)
-    return thrust_n * float(file.belief.thrust_scale or 1.0), thrust_n / flow_kg_s * float(file.belief.isp_scale or 1.0)
+    """The same in braking, with what axial thrusters give beside their torque while they hold a main engine that pushes askew."""
+    thrust_n, exhaust_m_s = thrust_in(file, "braking")
+    return thrust_n + _held_askew_n(file), exhaust_m_s
+
+
+def _held_askew_n(file: MissionFile) -> float:
+    """Expected thrust of thrusters that only push, from the tolerances of the engine's alignment and of the balance."""
+    holding = [g for g in file.thrusters if g.layout == "axial_ring" and "braking" in g.torque_in and "braking" not in g.thrust_in]
+    if not holding:
+        return 0.0
+    com_m = 0.5 * (float(file.vehicle.com_full_m) + float(file.vehicle.com_empty_m))
+    single = [g for g in file.engines if "braking" in g.used_in]
+    askew_n_m = sum(
+        g.count
+        * float(g.thrust_n)
+        * math.hypot((com_m - g.height_m) * math.radians(file.dispersions.misalignment_deg), 1e-3 * file.dispersions.com_mm)
+        for g in single
+    )
+    # The mean size of a normal torque on each of two axes, over the arm of thrusters that can only push.
+    return 2.0 * math.sqrt(2.0 / math.pi) * askew_n_m / float(holding[0].arm_m)
 
 
 def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> FlightSoftware:
@@ -236,6 +255,8 @@ def _guidance(file: MissionFile) -> Guidance:
         ),
         approach_wanted=bool(approach.wanted),
         braking_exhaust_m_s=braking_thrust(file)[1],
+        approach_thrust_n=thrust_in(file, "approach")[0],
+        vertical_thrust_n=thrust_in(file, "vertical_descent")[0],
         terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
     )
 
@@ -279,11 +300,11 @@ def _modes(file: MissionFile, moments: Moments) -> ModeLogic:
     counts = [group.count for group in file.engines]
     axial = [group for group in file.thrusters if group.layout == "axial_ring"]
     attitude = [group for group in file.thrusters if group.layout != "axial_ring"]
-    burn_s = moments.orbit_burn_m_s * float(file.vehicle.mass_start_kg) / max(_orbit_burn_thrust_n(file), 1e-9)
-    timer = software.orbit_burn.timer_factor if software.orbit_burn is not None else 1.0
+    burn_s = orbit_burn_duration_s(file, moments.orbit_burn_m_s)
+    timer = float(software.orbit_burn.timer_factor) if software.orbit_burn is not None else 1.0
     return ModeLogic(
         orbit_burn_m_s=moments.orbit_burn_m_s,
-        orbit_burn_timer_s=burn_s * float(timer),
+        orbit_burn_timer_s=burn_s * timer,
         gate_horizontal_speed_m_s=float(software.braking.horizontal_m_s),
         upright_rad=math.radians(software.pitch_up.upright_deg),
         approach_wanted=bool(software.approach.wanted),
@@ -296,14 +317,9 @@ def _modes(file: MissionFile, moments: Moments) -> ModeLogic:
     )
 
 
-def _orbit_burn_thrust_n(file: MissionFile) -> float:
-    engines_n = sum(group.count * float(group.thrust_n) for group in file.engines if "descent_orbit_burn" in group.used_in)
-    return engines_n + sum(group.count * float(group.thrust_n) for group in file.thrusters if "descent_orbit_burn" in group.thrust_in)
-
-
 def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float) -> float:
     """Expected length of the descent-orbit burn."""
-    thrust_n = _orbit_burn_thrust_n(file)
+    thrust_n = thrust_in(file, "descent_orbit_burn")[0]
     return delta_v_m_s * float(file.vehicle.mass_start_kg) / thrust_n if thrust_n > 0.0 else 0.0
 
 
@@ -319,7 +335,7 @@ def _sequence(file: MissionFile, moments: Moments) -> list[tuple[Action, Release
         elif row.mode is not None:
             rows.append((action, Release.MODE, float(Mode[row.mode.upper()])))
         else:
-            rows.append((action, Release.BELOW, float(row.below_altitude_m)))
+            rows.append((action, Release.BELOW, float(row.below_altitude_m or 0.0)))
     return rows
 
 

@@ -69,7 +69,7 @@ class Verdict(eqx.Module):
     def latched(self, before: WorldState, after: WorldState, judge: tuple[Terrain, Limits], t_s: Scalar) -> "Verdict":
         """One tick further. The speeds of the first touch are those just before it: the ground has not acted yet."""
         terrain, limits = judge
-        first = after.touch.ever & ~self.touched
+        first = jnp.logical_and(after.touch.ever, jnp.logical_not(self.touched))
         anyone = jax.lax.pmax(first.astype(jnp.int32), LANDERS) > 0
         contact = jax.lax.cond(
             anyone, lambda: _chosen(first, _contact(before, after, terrain, limits, t_s), self.contact), lambda: self.contact

@@ -6,12 +6,16 @@ import jax.numpy as jnp
 
 from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
+from perilune.fsw.guidance.limits import upward_first
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
 from perilune.fsw.guidance.vertical import VerticalGuidance
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, select
 from perilune.types import Flag, Index, Scalar
 from perilune.wire.telemetry import Mode
+
+# What attitude control leaves of the thrust, with a little kept back for thrust below belief.
+USABLE_SHARE = 0.95
 
 
 class GuidanceState(eqx.Module):
@@ -40,6 +44,8 @@ class Guidance(eqx.Module):
     vertical: VerticalGuidance
     approach_wanted: Flag
     braking_exhaust_m_s: Scalar
+    approach_thrust_n: Scalar  # of all that burns in approach, full, as believed
+    vertical_thrust_n: Scalar
     terrain_correlation_m: Scalar  # distance over which heights of the ground are alike
 
     def init(self) -> GuidanceState:
@@ -74,9 +80,12 @@ class Guidance(eqx.Module):
         local = view.local
         brake = self.braking.request(state.braking, in_plane(local, -state.keel_lci), view.thrust_n / view.mass_kg)
         site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
-        approach = as_request(view.q_lci_site @ site_accel, time_to_go_s)
+        approach_max_m_s2 = USABLE_SHARE * self.approach_thrust_n / view.mass_kg
+        approach = as_request(upward_first(view.q_lci_site @ site_accel, local.up_lci, approach_max_m_s2), time_to_go_s)
         sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)
-        vertical = as_request(self.vertical.accel_lci_m_s2(local), local.altitude_m / sink_m_s)
+        vertical_max_m_s2 = USABLE_SHARE * self.vertical_thrust_n / view.mass_kg
+        vertical_accel = upward_first(self.vertical.accel_lci_m_s2(local), local.up_lci, vertical_max_m_s2)
+        vertical = as_request(vertical_accel, local.altitude_m / sink_m_s)
         in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
         late = _chosen(in_approach, approach, vertical)
         # Before braking the lander flies backwards: for the descent-orbit burn, and so as to be turned when braking begins.

@@ -15,3 +15,13 @@ def within_tilt(level_m_s2: Vec3, up_m_s2: Scalar, gravity_m_s2: Scalar, tilt_ma
     allowed_m_s2 = up_m_s2 * jnp.tan(tilt_max_rad)
     scale = jnp.minimum(1.0, allowed_m_s2 / jnp.maximum(level_m_s2.norm(), 1e-9))
     return level_m_s2 * scale, up_m_s2
+
+
+def upward_first(accel_m_s2: Vec3, up: Vec3, accel_max_m_s2: Scalar) -> Vec3:
+    """Keep a thrust acceleration within what the engines give: what carries the lander comes before what moves it sideways."""
+    asked_m_s2 = accel_m_s2.dot(up)
+    rise_m_s2 = jnp.minimum(asked_m_s2, accel_max_m_s2)
+    level_m_s2 = accel_m_s2 - up * asked_m_s2
+    left_m_s2 = jnp.sqrt(jnp.maximum(accel_max_m_s2**2 - rise_m_s2**2, 0.0))
+    scale = jnp.minimum(1.0, left_m_s2 / jnp.maximum(level_m_s2.norm(), 1e-9))
+    return up * rise_m_s2 + level_m_s2 * scale

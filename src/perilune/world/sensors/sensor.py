@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool
 
 from perilune.math.random import Stream
 from perilune.math.vector import Vec3
+from perilune.moon.terrain import RayHit
 from perilune.types import Flag, Index, Scalar
 from perilune.wire.commands import DevicesOn
 from perilune.world.kinematics import Kinematics
@@ -19,9 +20,9 @@ ReadingT = TypeVar("ReadingT")
 
 @runtime_checkable
 class Ground(Protocol):
-    """What a beam can meet. The hit carries `range_m`, `cos_incidence` and `hit`, each of shape ()."""
+    """What a beam can meet."""
 
-    def raycast(self, r_lfme_m: Vec3, direction_lfme: Vec3): ...
+    def raycast(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> RayHit: ...
 
 
 class Increments(eqx.Module):

@@ -52,7 +52,7 @@ class StarTracker(AbstractSensor[StarTrackerState, StarTrackerReading]):
         error_body_rad = state.mount_body_rad + noise * self.sigma_across_rad + about
         q_lci_body = truth.q_lci_body @ from_rotation_vector(error_body_rad, "body", "body")
         steady = truth.omega_body_lci_rad_s.norm() <= self.rate_max_rad_s
-        return StarTrackerReading(q_lci_body, steady & ~self._blinded(truth))
+        return StarTrackerReading(q_lci_body, steady & jnp.logical_not(self._blinded(truth)))
 
     def _blinded(self, truth: Kinematics) -> Flag:
         boresight_lci = truth.q_lci_body @ self.boresight_body

