@@ -4,7 +4,7 @@
 
 NEES: error' P^-1 error over its number of states, mean over the flights; NIS: innovation squared over its predicted variance. Both are 1 for
 an honest filter, above 1 if it is too sure of itself, below 1 if it is too modest. Truth is that of the very cycle of the filter's update.
-Terrain is the ground under the lander over the reference sphere that flight software holds.
+Terrain is the ground under the lander over the reference sphere that flight software holds; height is over that ground.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from perilune.types import Index
 from perilune.wire.telemetry import Mode
 from perilune.world.plant import WorldState
 
-BLOCKS = {
+STATES_OF = {
     "position": POSITION,
     "velocity": VELOCITY,
     "attitude": ATTITUDE,
@@ -39,6 +39,8 @@ BLOCKS = {
     "terrain": (TERRAIN,),
     "total": tuple(range(STATES)),
 }
+# Beside them the height over the ground, position along the vertical less terrain: what a landing needs of the two.
+BLOCKS = (*STATES_OF, "height")
 CHANNELS = ("star_tracker", "altimeter", "velocimeter", "velocimeter_range")
 # The issue's bounds on the ratio in the full world.
 LOW, HIGH = 0.5, 1.3
@@ -70,10 +72,13 @@ def look(mission: Mission, truth: WorldState, state: MissionState) -> dict[str, 
     sigma = jnp.sqrt(jnp.diagonal(P))
     scaled, correlation = error / sigma, P / (sigma[:, None] * sigma[None, :])
     nees = []
-    for block in BLOCKS.values():
+    for block in STATES_OF.values():
         part = scaled[jnp.asarray(block)]
         inner = correlation[jnp.asarray(block)][:, jnp.asarray(block)]
         nees.append(part @ jnp.linalg.solve(inner, part) / len(block))
+    up = state.fsw.filter.nav.r_lci_m.unit().array()
+    height = jnp.zeros(STATES).at[jnp.asarray(POSITION)].set(up).at[TERRAIN].set(-1.0)
+    nees.append((height @ error) ** 2 / (height @ P @ height))
     reports = [getattr(state.fsw.filter.reports, name) for name in CHANNELS]
     return {
         "error": error,

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -58,14 +59,39 @@ def schema() -> None:
 
 
 @app.command()
+def faults() -> None:
+    """What can be broken with `fly --fault`, and by how much."""
+    from perilune.faults.catalogue import CATALOGUE
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("fault", "what happens", ".unit", ":size", "range"):
+        table.add_column(heading, overflow="fold")
+    for name, fault in CATALOGUE.items():
+        size, span = (f"{fault.size:g} {fault.unit}", f"{fault.low:g} to {fault.high:g}") if fault.unit else ("", "")
+        table.add_row(f"[bold]{name}[/]", fault.about, fault.units, size, span)
+    console = _console(to_stderr=False)
+    console.print(table)
+    console.print(
+        "\n--fault NAME[.unit][:size][@trigger]; triggers: met=SECONDS, phase=NAME, altitude=METRES; without one, from the start.",
+        markup=False,
+    )
+    console.print("As in:  perilune fly luna-25 --fault engine.thrust-loss.0:0.1@phase=braking")
+
+
+@app.command()
 def fly(
     mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
     from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit).")] = None,
     as_flown: Annotated[
         bool | None,
-        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight, or the same with the design mended."),
+        typer.Option("--as-flown/--mended", help="Not in this version: what went wrong in the real flight, or the mended design."),
     ] = None,
-    fault: Annotated[list[str] | None, typer.Option("--fault", metavar="NAME[:size][@trigger]", help="Break something; repeat it.")] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault", metavar="NAME[.unit][:size][@trigger]", help="Break something (`perilune faults` lists what); may be repeated."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
@@ -73,6 +99,7 @@ def fly(
     """Does it land?"""
     with _bad_input_told():
         flown_file = _load(mission, from_phase, _variant(as_flown))
+        _check_faults(fault or [])
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
             result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ())})
@@ -96,6 +123,27 @@ def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFil
     if from_phase is not None and from_phase not in mission.entries:
         raise ScenarioError(f"--from {from_phase}: {mission.name} has no such start; {nearest(from_phase, mission.entries)}")
     return mission
+
+
+def _check_faults(faults: list[str]) -> None:
+    """Complaints come before the flight is prepared."""
+    if not faults:
+        return
+    from perilune.faults.catalogue import CATALOGUE, FaultError, fault_row
+    from perilune.faults.plan import fault_plan
+
+    for words in faults:
+        name = words.partition("@")[0].partition(":")[0]
+        if name not in CATALOGUE and name.rpartition(".")[0] not in CATALOGUE:
+            close = get_close_matches(name, CATALOGUE, n=1, cutoff=0.5)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise ScenarioError(f"--fault {words}: there is no such fault; {hint}`perilune faults` lists them")
+    try:
+        fault_plan(tuple(fault_row(words) for words in faults))
+    except FaultError as error:
+        raise ScenarioError(str(error)) from None
+    except ValueError as error:
+        raise ScenarioError(f"--fault: {error}") from None
 
 
 def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:

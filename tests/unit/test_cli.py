@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 import perilune
 from perilune.cli import app
+from perilune.faults.catalogue import CATALOGUE
 from perilune.scenario.errors import ScenarioError
 from perilune.sim.progress import Progress
 
@@ -22,9 +23,9 @@ def elsewhere(tmp_path, monkeypatch):
 
     def fly(mission, seed, from_phase, faults, progress):
         asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults})
-        if "no-such-fault" in faults:
-            raise ScenarioError("--fault no-such-fault: there is no such fault")
-        if "bug" in faults:
+        if seed == 13:
+            raise ScenarioError("seed 13 cannot be flown")
+        if seed == 14:
             raise RuntimeError("a bug of ours")
         progress(Progress("descent", "braking", 0.0, 0.0, 18_000.0, 1.0, 1700.0, 1300.0, 1.0))
         result = outcome(seed=seed, mission=mission.name)
@@ -40,6 +41,12 @@ def test_missions_lists_the_catalogue():
     assert told.exit_code == 0
     for name in ("luna-25", "hakuto-r-m1", "resilience"):
         assert name in told.stdout
+
+
+def test_faults_lists_every_fault_of_the_catalogue():
+    told = RUNNER.invoke(app, ["faults"], env={"COLUMNS": "160"})
+    assert told.exit_code == 0
+    assert all(name in told.stdout for name in CATALOGUE)
 
 
 def test_schema_is_json():
@@ -81,7 +88,11 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
         (["luna-25", "--from", "breakfast"], "luna-25 has no such start; allowed: descent"),
         (["luna-25", "--as-flown"], "--as-flown is not in this version"),
         (["luna-25", "--mended"], "--mended is not in this version"),
-        (["luna-25", "--fault", "no-such-fault"], "there is no such fault"),
+        (["luna-25", "--fault", "altimeter.ded"], "there is no such fault; did you mean altimeter.dead?"),
+        (["luna-25", "--fault", "nonsense"], "`perilune faults` lists them"),
+        (["luna-25", "--fault", "altimeter.bias:far"], "the size 'far' is not a number"),
+        (["luna-25", *["--fault", "altimeter.dead"] * 9], "9 faults were asked for; the table holds 8"),
+        (["luna-25", "--seed", "13"], "seed 13 cannot be flown"),
         (["luna-25", "--seed", "-1"], "--seed"),
     ],
 )
@@ -94,7 +105,7 @@ def test_bad_input_is_one_clear_line_and_status_2(arguments, words, tmp_path):
 
 
 def test_our_own_fault_is_status_1(tmp_path):
-    told = RUNNER.invoke(app, ["fly", "luna-25", "--fault", "bug"])
+    told = RUNNER.invoke(app, ["fly", "luna-25", "--seed", "14"])
     assert told.exit_code == 1
     assert isinstance(told.exception, RuntimeError)
     assert not list(tmp_path.glob("flights/*"))
@@ -102,9 +113,9 @@ def test_our_own_fault_is_status_1(tmp_path):
 
 def test_choices_reach_the_flight(elsewhere):
     RUNNER.invoke(
-        app, ["fly", "resilience", "--seed", "3", "--from", "descent", "--fault", "altimeter-dead", "--fault", "engine-stuck:0.5"]
+        app, ["fly", "resilience", "--seed", "3", "--from", "descent", "--fault", "altimeter.dead", "--fault", "engine.stuck:0.5"]
     )
-    assert elsewhere == [{"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter-dead", "engine-stuck:0.5")}]
+    assert elsewhere == [{"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter.dead", "engine.stuck:0.5")}]
 
 
 def test_the_end_is_told_in_words():

@@ -17,8 +17,19 @@ from perilune.sim.outcome import Limits, Outcome, Verdict, undecided
 from perilune.world.plant import WorldState
 
 TICK_S = 0.1
+PROPELLANT_KG = 42.0
 UP = vec3((1.0, 0.0, 0.0))  # the lander stands at zero latitude and longitude
-LIMITS = Limits(*(jnp.asarray(x) for x in (3.0, 1.0, math.radians(15.0), math.radians(15.0), 3.0, 0.05, 0.01, 2.0)))
+LIMITS = Limits(
+    vertical_m_s=jnp.asarray(3.0),
+    horizontal_m_s=jnp.asarray(1.0),
+    tilt_rad=jnp.asarray(math.radians(15.0)),
+    slope_rad=jnp.asarray(math.radians(15.0)),
+    rest_tilt_rad=jnp.asarray(math.radians(30.0)),
+    footprint_m=jnp.asarray(3.0),
+    rest_speed_m_s=jnp.asarray(0.05),
+    rest_rate_rad_s=jnp.asarray(0.01),
+    rest_s=jnp.asarray(2.0),
+)
 GROUND = level_terrain(0.0)
 
 
@@ -36,19 +47,20 @@ def _stream():
     return stream_of_seed(0)
 
 
-def state(nowhere, down_m_s=0.0, sideways_m_s=0.0, tilt_deg=0.0, rate_rad_s=0.0, touched=False, propellant_kg=100.0) -> WorldState:
+def state(nowhere, down_m_s=0.0, sideways_m_s=0.0, tilt_deg=0.0, rate_rad_s=0.0, touched=False, hull=False) -> WorldState:
     """On the ground below the site, moving as told."""
     r_m = UP * (RADIUS_MOON_M + 1.3)
     upright = from_rotation_vector(vec3((0.0, math.pi / 2.0 + math.radians(tilt_deg), 0.0)), "lfme", "body")  # +z body is up
     changed = {
         "r": r_m,
         "q": eqx.tree_at(lambda q: q.w, nowhere.body.q_lci_body, jnp.asarray(1.0)),
-        "propellant": jnp.asarray(propellant_kg),
+        "propellant": jnp.asarray(PROPELLANT_KG),
         "seen_r": r_m,
         "v": UP * -down_m_s + vec3((0.0, sideways_m_s, 0.0)),
         "q_seen": upright,
         "rate": vec3((rate_rad_s, 0.0, 0.0)),
         "touch": jnp.asarray(touched),
+        "hull": jnp.asarray(hull),
         "dt": jnp.asarray(TICK_S),
     }
     return eqx.tree_at(
@@ -61,6 +73,7 @@ def state(nowhere, down_m_s=0.0, sideways_m_s=0.0, tilt_deg=0.0, rate_rad_s=0.0,
             s.seen.q_lfme_body,
             s.seen.omega_body_lci_rad_s,
             s.touch.ever,
+            s.touch.hull,
             s.increments.dt_s,
         ),
         nowhere,
@@ -132,6 +145,12 @@ def test_at_rest_on_its_side_it_has_tipped_over(nowhere):
     assert math.degrees(verdict.end_tilt_rad[0, -1]) == pytest.approx(80.0)
 
 
+def test_at_rest_on_its_legs_on_a_slope_it_has_landed_but_not_on_its_hull(nowhere):
+    leaning = [*approach(nowhere, down_m_s=1.0), state(nowhere, touched=True, tilt_deg=29.0)]
+    on_the_bell = [*approach(nowhere, down_m_s=1.0), state(nowhere, touched=True, hull=True)]
+    assert ends(told(leaning, on_the_bell))[:2] == [Outcome.LANDED, Outcome.TIPPED_OVER]
+
+
 def test_nothing_is_decided_while_it_moves_turns_or_flies(nowhere):
     still_up = [state(nowhere, down_m_s=0.0)]
     sliding = [*approach(nowhere, down_m_s=1.0), state(nowhere, touched=True, sideways_m_s=0.06)]
@@ -146,7 +165,7 @@ def test_a_hop_starts_the_rest_time_anew(nowhere):
 
 
 def test_contact_is_the_first_touch_with_the_speeds_just_before_it(nowhere):
-    first = approach(nowhere, down_m_s=2.0, sideways_m_s=0.5, tilt_deg=5.0, propellant_kg=42.0)
+    first = approach(nowhere, down_m_s=2.0, sideways_m_s=0.5, tilt_deg=5.0)
     again = [state(nowhere, down_m_s=0.5), state(nowhere, touched=True, down_m_s=9.0, sideways_m_s=9.0)]
     contact = jax.tree.map(lambda leaf: leaf[0, -1], told(first + again + [state(nowhere, touched=True)])).contact
     assert contact.met_s == pytest.approx(10 * TICK_S)
@@ -154,7 +173,7 @@ def test_contact_is_the_first_touch_with_the_speeds_just_before_it(nowhere):
     assert contact.horizontal_m_s == pytest.approx(0.5)
     assert math.degrees(contact.tilt_rad) == pytest.approx(5.0)
     assert contact.slope_rad == pytest.approx(0.0, abs=1e-6)
-    assert contact.propellant_kg == 42.0
+    assert contact.propellant_kg == PROPELLANT_KG
 
 
 def test_a_verdict_does_not_change_any_more(nowhere):

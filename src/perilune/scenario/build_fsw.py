@@ -103,8 +103,8 @@ def _held_askew_n(file: MissionFile) -> float:
         * math.hypot((com_m - g.height_m) * math.radians(file.dispersions.misalignment_deg), 1e-3 * file.dispersions.com_mm)
         for g in single
     )
-    # The mean size of a normal torque on each of two axes, over the arm of thrusters that can only push.
-    return 2.0 * math.sqrt(2.0 / math.pi) * askew_n_m / float(holding[0].arm_m)
+    # A ring that can only push spends twice the torque over its arm; the mean size of a torque that is normal on two axes is sqrt(pi / 2) sigma.
+    return 2.0 * math.sqrt(0.5 * math.pi) * askew_n_m / float(holding[0].arm_m)
 
 
 def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> FlightSoftware:

@@ -34,8 +34,9 @@ def echoes(seen: Seen, r_antenna_body_m: Vec3, beams_body: tuple[Vec3, ...]) -> 
     directions = jax.tree.map(lambda *parts: jnp.stack(parts), *(truth.q_lfme_body @ beam for beam in beams_body))
     found = jax.vmap(lambda direction: seen.terrain.raycast(origin_lfme_m, direction))(directions)
     # A miss may come with any range, infinity included; it must not reach arithmetic.
-    range_m, cosine = jnp.where(found.hit, found.range_m, 0.0), jnp.where(found.hit, found.cos_incidence, 0.0)
-    return [Echo(range_m[k], cosine[k], found.hit[k]) for k in range(len(beams_body))]
+    hit = jnp.asarray(found.hit)
+    range_m, cosine = jnp.where(hit, found.range_m, 0.0), jnp.where(hit, found.cos_incidence, 0.0)
+    return [Echo(range_m[k], cosine[k], hit[k]) for k in range(len(beams_body))]
 
 
 def in_reach(truth: Kinematics, range_max_m: Scalar) -> Flag:
