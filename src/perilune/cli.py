@@ -176,7 +176,7 @@ def _tell(result: dict[str, Any]) -> None:
     from perilune.report.verdict import summary
 
     console = _console(to_stderr=False)
-    console.print(summary(result))
+    console.print(summary(result), soft_wrap=True)
 
 
 def _new_folder(wanted: Path | None, stem: str) -> Path:

@@ -38,27 +38,30 @@ def inside(ellipse: tuple[float, float, float], east_m: float, north_m: float) -
 
 def ground_track(record: Record, maps: tuple[ReliefMap, ...], target: Target) -> Figure:
     """The way over the ground: the approach, and the last stretch."""
-    east_m, north_m = track_on_ground(record["truth/r_site_m"], target.elevation_m)
     with style.drawing(columns=2, height_in=5.9) as (figure, panels):
         for axes, relief, title in zip(panels, maps, ("The approach", "The last stretch"), strict=False):
-            scale, unit = (1e-3, "km") if relief.half_width_m > 3000.0 else (1.0, "m")
-            _relief(axes, relief, scale)
-            east, north = thinned(scale * east_m, scale * north_m)
-            axes.plot(east, north, color="#ffb454", lw=1.8, label="flown")
-            axes.plot(east[-1], north[-1], marker="v", ms=8, color="#ff5d5d", mec="white", ls="none", label="end of the flight")
-            axes.plot(0, 0, marker="+", ms=13, mew=2, color="#7fe7ff", ls="none", label="target")
-            if target.ellipse:
-                major, minor, azimuth = target.ellipse
-                size = 1000.0 * scale
-                shape = Ellipse((0, 0), minor * size, major * size, angle=-azimuth, fill=False, ec="#7fe7ff", lw=1.0, ls="--")
-                axes.add_patch(shape).set_label("published ellipse")
-            _frame(axes, relief, scale)
-            wide = 2.0 * scale * relief.half_width_m
-            axes.set(
-                title=f"{title}, {wide:.0f} {unit} across", xlabel=f"east of the target [{unit}]", ylabel=f"north of the target [{unit}]"
-            )
+            scale, unit = draw_map(axes, record, relief, target)
+            axes.set_title(f"{title}, {2.0 * scale * relief.half_width_m:.0f} {unit} across")
         panels[0].legend(loc="upper right", labelcolor="white", frameon=True, facecolor=style.INK, edgecolor="none", framealpha=0.75)
     return figure
+
+
+def draw_map(axes: Axes, record: Record, relief: ReliefMap, target: Target) -> tuple[float, str]:
+    """Track, target and published ellipse over one shaded map; returns the map's scale (its unit in a metre) and unit."""
+    scale, unit = (1e-3, "km") if relief.half_width_m > 3000.0 else (1.0, "m")
+    _relief(axes, relief, scale)
+    east, north = (scale * each for each in track_on_ground(record["truth/r_site_m"], target.elevation_m))
+    axes.plot(*thinned(east, north), color="#ffb454", lw=1.8, label="flown")
+    axes.plot(east[-1], north[-1], marker="v", ms=8, color="#ff5d5d", mec="white", ls="none", label="end of the flight")
+    axes.plot(0, 0, marker="+", ms=13, mew=2, color="#7fe7ff", ls="none", label="target")
+    if target.ellipse:
+        major, minor, azimuth = target.ellipse
+        size = 1000.0 * scale
+        shape = Ellipse((0, 0), minor * size, major * size, angle=-azimuth, fill=False, ec="#7fe7ff", lw=1.0, ls="--")
+        axes.add_patch(shape).set_label("published ellipse")
+    _frame(axes, relief, scale)
+    axes.set(xlabel=f"east of the target [{unit}]", ylabel=f"north of the target [{unit}]")
+    return scale, unit
 
 
 def _relief(axes: Axes, relief: ReliefMap, scale: float) -> None:

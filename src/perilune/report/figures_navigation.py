@@ -64,7 +64,8 @@ def _share_inside(record: Record, error: np.ndarray, three_sigma: np.ndarray) ->
 
 
 def _tube(axes: Axes, record: Record, error: np.ndarray, three_sigma: np.ndarray) -> None:
-    t, e, s = thinned(record.time_s, error, three_sigma, most=SMALL_PANEL_POINTS)
+    flying = record.flying if np.any(record.flying) else np.ones(len(error), dtype=bool)
+    t, e, s = thinned(record.time_s[flying], error[flying], three_sigma[flying], most=SMALL_PANEL_POINTS)
     axes.fill_between(t, -s, s, color="#cfe0f5", lw=0, label="3σ")
     axes.plot(t, e, color=style.INK, lw=1.0)
     smallest, largest = (float(np.nanmin(s[s > 0.0])), float(np.nanmax(s))) if np.any(s > 0.0) else (1.0, 1.0)

@@ -52,7 +52,13 @@ def write_flight(flight: Flight, mission: MissionFile, folder: Path) -> dict[str
 
 def _verdict_s(outcome: Mapping[str, Any]) -> float:
     """When the lander came to rest, or was lost; the record goes on a little, of a lander that no longer moves."""
-    return float(outcome["events"][-1]["met_s"]) if outcome.get("rest") and outcome.get("events") else float("inf")
+    ends = [float(event["met_s"]) for event in outcome.get("events", ()) if event["name"] == outcome["outcome"]]
+    return ends[-1] if ends else float("inf")
+
+
+def record_of(flight: Flight) -> Record:
+    """The flight as figures look at it."""
+    return Record(flight.dataset(), _verdict_s(flight.outcome))
 
 
 def maps_of(flight: Flight, mission: MissionFile, record: Record) -> tuple[ReliefMap, ...]:

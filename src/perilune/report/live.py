@@ -55,7 +55,7 @@ class Watch:
 def line(progress: Progress) -> str:
     """One line of the numbers that a flight director watches."""
     return (
-        f"{progress.share * 100:3.0f} %  {clock(progress.met_s)}  {progress.mode:<18}  altitude {distance(progress.altitude_m):>9}"
+        f"{clock(progress.met_s)}  {progress.mode:<18}  altitude {distance(progress.altitude_m):>9}"
         f"  down {progress.vertical_speed_m_s:7.1f} m/s  level {progress.horizontal_speed_m_s:7.1f} m/s"
         f"  mass {progress.mass_kg:7.1f} kg  throttle {progress.throttle * 100:3.0f} %"
     )

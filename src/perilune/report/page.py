@@ -114,8 +114,8 @@ CHAPTERS = (
     Chapter(
         "Filter errors inside their 3σ",
         "Truth less estimate along the axes of the inertial frame; blue is three sigma as the filter believes it. Shares count the flight "
-        "before touchdown. Attitude stands outside where a constant error of the star tracker's mounting rules: the filter has no state "
-        "for it and averages it as if it were noise.",
+        "before touchdown. A tenth of a milliradian is 20 seconds of arc. Attitude may stand outside: for the star tracker's mounting and "
+        "the gyros' scale the filter has no states, and it takes their constant errors for noise.",
         lambda story: figures_navigation.errors(story.record),
         NAVIGATED,
     ),
@@ -251,7 +251,7 @@ STATE_WORDS = {"altitude_m": "height", "vertical_speed_m_s": "down", "horizontal
 
 
 def _event_value(value: float, unit: str) -> str:
-    return distance(value) if unit == "m" else f"{value + 0.0:.1f} {unit}"
+    return distance(value) if unit == "m" else f"{round(value, 1) + 0.0:.1f} {unit}"  # no minus before zero
 
 
 def _history(story: Story) -> str:
@@ -274,15 +274,13 @@ def _history(story: Story) -> str:
         (
             f"{each.utc:%Y-%m-%d %H:%M:%S}",
             each.name,
-            braking_utc(result, each.name)[:19].replace("T", " "),
+            braking_utc(result, each.name)[:19].replace("T", " ") or "–",
             each.source or observed.source or "",
         )
         for each in observed.events
     ]
     figures_table = _table(("figure", "planned", "real flight", "this flight", "source"), rows) if rows else ""
-    return _section(
-        "Beside the real flight", told + figures_table + _table(("UTC", "event of the real flight", "this flight", "source"), events)
-    )
+    return _section("Beside the real flight", told + figures_table + _table(("UTC", "real flight", "this flight", "source"), events))
 
 
 def _or_dash(value: float | None, unit: str) -> str:

@@ -69,7 +69,7 @@ def fly(
     fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]))
     records, times = [], []
     verdict: Verdict | None = None
-    for chunk in sim.fly(fleet, plan.phases, all_channels):
+    for chunk in sim.fly(fleet, plan.phases, all_channels, first_time=True):
         records.append(jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record))
         # A record shows what was true, and what was believed, when the sensors looked.
         times.append((chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))

@@ -5,6 +5,7 @@ fixed length, so that a flight can be watched, recorded and stopped, and its rec
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import equinox as eqx
@@ -124,17 +125,24 @@ class Chunk(eqx.Module):
     phase: Phase
 
 
-def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record) -> Iterator[Chunk]:
-    """Fly all phases; yields after each chunk. Ends when all landers have a verdict, or with the last phase."""
+def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, first_time: bool = False) -> Iterator[Chunk]:
+    """Fly all phases; yields after each chunk. Ends when all landers have a verdict, or with the last phase.
+
+    `first_time` compiles the tick beside the programs that come before it: on two cores the first flight starts sooner.
+    """
     states = start(fleet, jnp.asarray(phases[0].start_tick))
-    for phase in phases:
-        first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
-        if phase.kind is PhaseKind.COAST:
-            states = sleep(fleet, states, first, last)
-            continue
-        states = wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
-        for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
-            states, record = fly_chunk(fleet, states, jnp.asarray(tick), recorder)
-            yield Chunk(states, record, tick, phase)
-            if bool(np.all(np.asarray(states.verdict.over()))):
-                return
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        compiling = beside.submit(fly_chunk, fleet, states, jnp.asarray(phases[0].start_tick), recorder) if first_time else None
+        for phase in phases:
+            first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
+            if phase.kind is PhaseKind.COAST:
+                states = sleep(fleet, states, first, last)
+                continue
+            states = wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
+            if compiling is not None:
+                compiling.result()
+            for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
+                states, record = fly_chunk(fleet, states, jnp.asarray(tick), recorder)
+                yield Chunk(states, record, tick, phase)
+                if bool(np.all(np.asarray(states.verdict.over()))):
+                    return

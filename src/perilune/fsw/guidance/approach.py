@@ -56,8 +56,9 @@ class ApproachGuidance(eqx.Module):
         level_s = 2.0 * distance_m / jnp.maximum(speed_m_s, 1.0)
         sink_m_s = jnp.maximum(-0.5 * (v_site_m_s.z + self.end_vertical_speed_m_s), 1.0)
         fall_s = jnp.maximum(r_site_m.z - self.end_height_m, 0.0) / sink_m_s
-        # The vertical need not fit the horizontal exactly: the law bends, but not more than by half.
-        return ApproachState(time_to_go_s=jnp.clip(level_s, 0.7 * fall_s, 1.5 * fall_s))
+        # Never less time than an even fall takes: the law would first let the lander drop, and then ask for more thrust than there is. The
+        # place gives way instead (`_reachable`).
+        return ApproachState(time_to_go_s=jnp.clip(level_s, fall_s, 1.4 * fall_s))
 
     def request(self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar) -> tuple[Vec3, Scalar]:
         """Thrust acceleration in site axes."""
