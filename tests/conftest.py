@@ -1,4 +1,4 @@
-"""What all tests share: JAX is strict, compiled programs are kept between runs, and examples are drawn without a clock.
+"""What all tests share: double precision, compiled programs that are kept between runs, and examples are drawn without a clock.
 
 Nothing of the package is imported here at the top: annotations are checked only in what is imported after pytest has started.
 """
@@ -12,7 +12,6 @@ from hypothesis import settings
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
 
 jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 

@@ -54,18 +54,29 @@ class Descent:
     def record(self, name: str) -> np.ndarray:
         return np.concatenate([each[name] for each in self.records])
 
-    def tick_after(self, chunk: int) -> int:
-        return self.first_tick + (chunk + 1) * sim.CHUNK_TICKS
+    def tick_after(self, number: int) -> int:
+        return self.first_tick + (number + 1) * sim.CHUNK_TICKS
 
 
 def awake(plan: Flightplan, fleet: sim.Fleet) -> tuple[MissionState, int, int]:
     """Just woken at the start of the powered descent, with its first and last tick."""
     coast, powered = plan.phases
     assert (coast.kind, powered.kind) == (PhaseKind.COAST, PhaseKind.POWERED)
-    states = sim.start(fleet, jnp.asarray(coast.start_tick))
-    states = sim.sleep(fleet, states, jnp.asarray(coast.start_tick), jnp.asarray(coast.end_tick))
-    woken = sim.wake(fleet, states, jnp.asarray(powered.start_tick), jnp.asarray(True))
+    with strictly():
+        states = sim.start(fleet, jnp.asarray(coast.start_tick))
+        states = sim.sleep(fleet, states, jnp.asarray(coast.start_tick), jnp.asarray(coast.end_tick))
+        woken = sim.wake(fleet, states, jnp.asarray(powered.start_tick), jnp.asarray(True))
     return woken, powered.start_tick, powered.end_tick
+
+
+def strictly():
+    """Arrays of different rank never meet in the package by accident."""
+    return jax.numpy_rank_promotion("raise")
+
+
+def chunk(fleet: sim.Fleet, states: MissionState, tick: int) -> tuple[MissionState, dict]:
+    with strictly():
+        return sim.fly_chunk(fleet, states, jnp.asarray(tick), counting_recorder)
 
 
 def descend(plan: Flightplan, fleet: sim.Fleet) -> Descent:
@@ -73,7 +84,7 @@ def descend(plan: Flightplan, fleet: sim.Fleet) -> Descent:
     states, first, end = awake(plan, fleet)
     flown = Descent(fleet, first, states)
     for tick in range(first, end, sim.CHUNK_TICKS):
-        states, record = sim.fly_chunk(fleet, states, jnp.asarray(tick), counting_recorder)
+        states, record = chunk(fleet, states, tick)
         flown.states.append(jax.tree.map(np.asarray, states))
         flown.records.append(jax.tree.map(np.asarray, record))
         if np.all(flown.last.verdict.outcome != Outcome.FLYING):

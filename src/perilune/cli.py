@@ -45,7 +45,7 @@ def _story(mission: MissionFile) -> str:
     site, observed = mission.site, mission.observed
     latitude = f"{abs(site.latitude_deg):.2f}° {'S' if site.latitude_deg < 0 else 'N'}"
     longitude = f"{abs(site.longitude_deg):.2f}° {'W' if site.longitude_deg < 0 else 'E'}"
-    ended = f"{observed.outcome.replace('_', ' ')}: {observed.cause}" if observed else "not flown"
+    ended = f"real flight {observed.outcome.replace('_', ' ')}: {observed.cause}" if observed else "not flown"
     when = f"{mission.orbit.landing_utc:%Y-%m-%d}"
     return (
         f"{mission.mission.title}, {mission.mission.operator}, {when}, {latitude} {longitude}\n{mission.mission.summary}\n[dim]{ended}[/]"

@@ -4,11 +4,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from flown_fleet import TRACES, awake, counting_recorder, fleet_with
+from flown_fleet import TRACES, awake, chunk, fleet_with
 from perilune.faults.plan import FaultRow, Kind, Trigger, fault_plan
 from perilune.scenario.build import build
 from perilune.scenario.load import load
-from perilune.sim import fly as sim
 
 
 def shape_of(tree) -> list[str]:
@@ -21,7 +20,7 @@ def shape_of(tree) -> list[str]:
 def test_three_flights_were_one_trace(healthy, among_faulty, reversed_batch):
     before = len(TRACES)
     states = jax.tree.map(jnp.asarray, healthy.awake)
-    sim.fly_chunk(healthy.fleet, states, jnp.asarray(healthy.first_tick), counting_recorder)
+    chunk(healthy.fleet, states, healthy.first_tick)
     assert len(TRACES) == before
 
 
@@ -38,7 +37,7 @@ def test_other_numbers_and_faults_are_the_same_program(luna, healthy):
     rows = {0: (FaultRow(Kind.GYRO_DRIFT, unit=2, trigger=Trigger.ALTITUDE, at=9e3, duration_s=30.0, size=1e-3),) * 3}
     fleet = fleet_with(plan, [100, 101, 102, 103], rows)
     states, first, _ = awake(plan, fleet)
-    sim.fly_chunk(fleet, states, jnp.asarray(first + 7), counting_recorder)
+    chunk(fleet, states, first + 7)
     assert len(TRACES) == before
 
 

@@ -29,6 +29,12 @@ def test_what_the_touch_answers(record):
     assert answered("distance of the impact from the target", "km", outcome(), record) == "0.812 km"
 
 
+def test_speed_at_the_first_valid_range(record):
+    heard = np.flatnonzero(record.all_of("downlink/altimeter_fresh"))[0]
+    speed = np.hypot(record.all_of("truth/vertical_speed_m_s")[heard], record.all_of("truth/horizontal_speed_m_s")[heard])
+    assert answered("speed at that height", "m/s", outcome(), record) == f"{speed:.3g} m/s"
+
+
 def test_what_a_recording_cannot_answer_is_a_dash(record):
     assert answered("burn of 19 August", "s", outcome(), record) == "–"
     assert answered("distance of the impact from the target", "m", outcome(contact=None), record) == "–"

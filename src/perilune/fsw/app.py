@@ -137,9 +137,11 @@ class FlightSoftware(eqx.Module):
         local = self.ground.local(nav.r_lci_m, nav.v_lci_m_s, nav.terrain_m, q_lfme_lci)
         along_m, across_m = self.ground.way_to_site(local, q_lfme_lci)
         q_site_lfme = self.ground.site.q_site_lfme
+        place = self.ground.site.r_site_m(q_lfme_lci @ nav.r_lci_m)
         guidance = GuidanceView(
             local=local,
-            r_site_m=self.ground.site.r_site_m(q_lfme_lci @ nav.r_lci_m),
+            # Height is over the ground that the beams see: the orbit's radius may be a kilometre off, with the ground's height off as much.
+            r_site_m=Vec3(place.x, place.y, local.altitude_m),
             v_site_m_s=q_site_lfme @ (q_lfme_lci @ local.v_ground_lci_m_s),
             q_lci_site=(q_site_lfme @ q_lfme_lci).inverse(),
             mass_kg=state.mass_kg,

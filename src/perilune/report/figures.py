@@ -45,7 +45,7 @@ def speeds(record: Record) -> Figure:
         right.set_title("The end")
         style.end(right, record)
         style.shown(right, record.time_s, *(record[f"truth/{name}"] for name, _, _ in kinds))
-        left.legend(loc="lower left")
+        left.legend(loc="lower left", frameon=True, facecolor="white", edgecolor="none", framealpha=0.85)
     return figure
 
 

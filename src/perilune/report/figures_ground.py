@@ -94,12 +94,14 @@ def touchdown(record: Record, rows: list[tuple[str, float, float, str]]) -> Figu
     return figure
 
 
+# Bars of touches much beyond a limit end here, so that the others can be read; the words tell the value.
+SHARE_SHOWN_MAX = 3.0
 WORDS_BOX = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 
 
 def _bars(axes: Axes, rows: list[tuple[str, float, float, str]]) -> None:
     names = [name for name, *_ in rows]
-    shares = [abs(value) / limit for _, value, limit, _ in rows]
+    shares = [min(abs(value) / limit, SHARE_SHOWN_MAX) for _, value, limit, _ in rows]
     places = np.arange(len(rows))
     axes.set_axisbelow(True)
     axes.barh(places, shares, color=[style.GOOD if share <= 1.0 else style.BAD for share in shares], height=0.55)

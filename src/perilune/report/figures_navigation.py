@@ -14,7 +14,7 @@ TERRAIN = 15
 # A panel a third of the page wide shows no more.
 SMALL_PANEL_POINTS = 400
 # Tubes that shrink by more than this are drawn on a logarithmic axis.
-LOGARITHMIC_OVER = 20.0
+LOGARITHMIC_OVER = 60.0
 
 
 def block_errors(record: Record) -> list[np.ndarray]:

@@ -28,12 +28,15 @@ def braking_utc(result: dict[str, Any], event: str) -> str:
 
 def _value(name: str, result: dict[str, Any], record: Record) -> float | None:
     contact = result.get("contact")
-    if found := SPEED_AT_HEIGHT.match(name):
-        return _speed_below(record, float(found["height"]) * METRES[found["unit"]])
+    heard = record.all_of("downlink/altimeter_fresh") > 0 if record.has("downlink/altimeter_fresh") else np.zeros(0)
+    if (found := SPEED_AT_HEIGHT.match(name)) and record.has("truth/altitude_m"):
+        return _speed_at(record, record.all_of("truth/altitude_m") <= float(found["height"]) * METRES[found["unit"]])
     if name == "height at ignition":
         return _at(record, "truth/altitude_m", record.mode == Mode.BRAKING)
-    if name == "height of the first valid range" and record.has("downlink/altimeter_fresh"):
-        return _at(record, "truth/altitude_m", record.all_of("downlink/altimeter_fresh") > 0)
+    if name == "height of the first valid range":
+        return _at(record, "truth/altitude_m", heard)
+    if name == "speed at that height":
+        return _speed_at(record, heard)
     if contact and name.startswith("vertical speed at touchdown"):
         return float(contact["vertical_speed_m_s"])
     if contact and name.startswith("distance of the impact"):
@@ -41,11 +44,8 @@ def _value(name: str, result: dict[str, Any], record: Record) -> float | None:
     return None
 
 
-def _speed_below(record: Record, height_m: float) -> float | None:
-    if not record.has("truth/altitude_m", "truth/vertical_speed_m_s", "truth/horizontal_speed_m_s"):
-        return None
-    low = record.all_of("truth/altitude_m") <= height_m
-    down, level = (_at(record, f"truth/{which}_speed_m_s", low) for which in ("vertical", "horizontal"))
+def _speed_at(record: Record, when: np.ndarray) -> float | None:
+    down, level = (_at(record, f"truth/{which}_speed_m_s", when) for which in ("vertical", "horizontal"))
     return None if down is None or level is None else float(np.hypot(down, level))
 
 

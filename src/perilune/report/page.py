@@ -14,7 +14,7 @@ from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
-from perilune.report.verdict import COLOURS, sentence, touchdown_rows, word
+from perilune.report.verdict import COLOURS, cause_beside, sentence, touchdown_rows, word
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_table import Table
 
@@ -83,7 +83,8 @@ CHAPTERS = (
     ),
     Chapter(
         "Height",
-        "Over the ground below, so relief shows in it. Dashed: what flight software believed. Bands are its modes.",
+        "Over the ground below, so relief shows in it. Dashed: what flight software believed; until the altimeter hears an echo, that is height "
+        "over the ground of its own map. Bands are its modes.",
         lambda story: figures.altitude(story.record),
         ("truth/altitude_m", "downlink/altitude_m"),
     ),
@@ -153,8 +154,8 @@ def page(story: Story) -> str:
 def _headline(story: Story) -> str:
     result, mission = story.result, story.mission
     faults = f", with {', '.join(map(str, result['faults']))}" if result.get("faults") else ""
-    cause = result.get("cause") if result["outcome"] != "landed" and result.get("contact") else ""
-    why = f'<p class="cause">{escape(cause[:1].upper() + cause[1:])}</p>' if cause else ""
+    cause = cause_beside(result)
+    why = f'<p class="cause">{escape(cause)}</p>' if cause else ""
     return (
         f'<header class="verdict" style="--verdict: {COLOURS[result["outcome"]]}"><div>'
         f"<h1>{escape(mission.mission.title)}, {escape(str(result['variant']))} flight, seed {result['seed']}{escape(faults)}</h1>"

@@ -37,6 +37,13 @@ def sentence(result: dict[str, Any]) -> str:
     return f"{fate} It touched the ground at {speeds}, {distance(contact['miss_m'])} from the target."
 
 
+def cause_beside(result: dict[str, Any]) -> str:
+    """The cause, where it says more than the sentence and the limits do."""
+    cause = result.get("cause", "")
+    untold = result["outcome"] != "landed" and result.get("contact") and not cause.startswith("touched the ground")
+    return _closed(cause) if untold else ""
+
+
 def _closed(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!')) else '.'}" if text else ""
 
@@ -60,8 +67,8 @@ def summary(result: dict[str, Any]) -> str:
     colour = COLOURS[result["outcome"]]
     fate, gap, touch = sentence(result).partition(". ")
     lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {fate}{'.' if gap else ''}", *([touch] if touch else [])]
-    if result["outcome"] != "landed" and result.get("cause") and result.get("contact"):
-        lines.append(_closed(result["cause"]))
+    if told := cause_beside(result):
+        lines.append(told)
     lines.append("")
     for name, value, limit, unit in touchdown_rows(result):
         mark = "" if value <= limit else f"  [bold {COLOURS['crashed']}]over[/]"

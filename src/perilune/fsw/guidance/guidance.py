@@ -28,7 +28,7 @@ class GuidanceView(eqx.Module):
     """What the laws look at, beside the local state."""
 
     local: LocalState
-    r_site_m: Vec3
+    r_site_m: Vec3  # east and north of the site, and height over the ground below
     v_site_m_s: Vec3
     q_lci_site: Rotation
     mass_kg: Scalar
