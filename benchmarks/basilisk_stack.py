@@ -115,7 +115,7 @@ def measured(command: list[str], core: int) -> dict:
     """Run a measurement in a process of its own, pinned to the core; its last line is JSON."""
     environment = dict(os.environ, XLA_FLAGS="--xla_cpu_multi_thread_eigen=false")
     done = subprocess.run(
-        command, env=environment, check=True, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {core})
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.sched_setaffinity(0, {core})
     )
     return json.loads(done.stdout.strip().splitlines()[-1])
 

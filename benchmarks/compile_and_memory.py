@@ -80,7 +80,7 @@ def _count_traces(sim) -> dict[str, int]:
 def in_a_process(mission: str, width: int) -> dict:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_CACHE")}
     command = [sys.executable, str(Path(__file__).resolve()), mission, "--widths", str(width), "--inside"]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flown_fleet import different_leaves
 
+from flown_fleet import different_leaves
 from perilune.scenario.disperse import fleet_of
 
 SEEDS = 512

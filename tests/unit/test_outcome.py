@@ -87,7 +87,7 @@ def _told(stories: WorldState) -> Verdict:
 
     def one(story):
         def tick(verdict, number):
-            before, after = (jax.tree.map(lambda leaf: leaf[number + i], story) for i in (0, 1))
+            before, after = (jax.tree.map(lambda leaf, at=at: leaf[at], story) for at in (number, number + 1))
             verdict = verdict.latched(before, after, (GROUND, LIMITS), (number + 1) * TICK_S)
             return verdict, verdict
 

@@ -46,6 +46,8 @@ from perilune.world.plant import LANDERS
 
 # Scale and misalignment of accelerometers act over a whole braking; biases hardly move within a descent.
 SCALE_SPAN_M_S = 1800.0
+# A pitch-up turns by about this much with the stars out of use.
+TURN_SPAN_RAD = 0.6
 BIAS_ACCEL_WALK_M_S2_SQRT_S = 1e-7
 BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
@@ -171,6 +173,7 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
             boresight_body=vec3(units.star_tracker.boresight).unit(),
             across_sigma_rad=scale * math.hypot(units.star_tracker.across_arcsec, units.star_tracker.mount_arcsec) * ARCSEC_RAD,
             about_sigma_rad=scale * math.hypot(units.star_tracker.about_arcsec, units.star_tracker.mount_arcsec) * ARCSEC_RAD,
+            mount_sigma_rad=scale * float(units.star_tracker.mount_arcsec) * ARCSEC_RAD,
         ),
         altimeter=belief.AltimeterBelief(
             beam_body=vec3(canted(float(units.altimeter.cant_deg))),
@@ -218,6 +221,8 @@ def _imu_belief(file: MissionFile, scale: float) -> belief.ImuBelief:
         bias_accel_walk_m_s2_sqrt_s=BIAS_ACCEL_WALK_M_S2_SQRT_S,
         bias_gyro_sigma_rad_s=scale * float(imu.gyro_bias_deg_h) * DEG_PER_HOUR_RAD_S,
         bias_gyro_walk_rad_s_sqrt_s=BIAS_GYRO_WALK_RAD_S_SQRT_S,
+        gyro_scale_sigma=scale * math.hypot(1e-6 * float(imu.gyro_scale_ppm), 1e-3 * float(imu.gyro_misalignment_mrad)),
+        gyro_scale_span_rad=TURN_SPAN_RAD,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -35,8 +36,8 @@ class Flight:
     """A flown mission: what became of it, and every channel of its record."""
 
     outcome: dict[str, Any]
-    time_s: np.ndarray  # mission elapsed time of each record
-    channels: dict[str, np.ndarray]
+    time_s: np.ndarray = field(repr=False)  # mission elapsed time of each record
+    channels: dict[str, np.ndarray] = field(repr=False)
     epoch: Epoch
     terrain: Terrain | None = field(repr=False, default=None)
 
@@ -51,10 +52,10 @@ class Flight:
 
 
 def fly(
-    mission: MissionFile | str,
+    mission: MissionFile | str | Path,
     seed: int = 0,
     from_phase: str | None = None,
-    faults: Sequence[str] = (),
+    faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
 ) -> Flight:
     """Fly one mission and record every tick.
@@ -62,7 +63,11 @@ def fly(
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
     Raises ScenarioError for input that cannot be flown.
     """
-    file = load(mission) if isinstance(mission, str) else mission
+    file = load(mission) if isinstance(mission, str | Path) else mission
+    if isinstance(faults, str):
+        faults = (faults,)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
+        raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
     plan = build(file, _rows(file, faults))

@@ -78,7 +78,7 @@ def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag) -> Mis
 
     def one(own: Mission, state: MissionState) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
-        _, measurements = mission.world.measure(state.world, state.stream.named("sensors"), tick)
+        _, measurements = mission.world.measure(state.world, state.stream.named("waking"), tick)
         body = state.world.body
         sent = mission.world.tracking.state_vector(
             body.r_lci_m, body.v_lci_m_s, tick * mission.tick_s, state.stream.named("tracking").at(tick)

@@ -16,7 +16,8 @@ class ImuBelief(eqx.Module):
     """Noise of the inertial unit, 1 sigma.
 
     **Model.** Scale and misalignment errors are constant and not estimated. They are covered by white noise of variance
-    `scale_sigma**2 * scale_span_m_s` per m/s of sensed velocity gain, which adds up to what they do over a burn of `scale_span_m_s`.
+    `scale_sigma**2 * scale_span_m_s` per m/s of sensed velocity gain, which adds up to what they do over a burn of `scale_span_m_s`; and in
+    the same way for the gyros, over a turn of `gyro_scale_span_rad`.
     """
 
     velocity_walk_m_s_sqrt_s: Scalar
@@ -27,12 +28,25 @@ class ImuBelief(eqx.Module):
     bias_accel_walk_m_s2_sqrt_s: Scalar
     bias_gyro_sigma_rad_s: Scalar
     bias_gyro_walk_rad_s_sqrt_s: Scalar
+    gyro_scale_sigma: Scalar = 0.0  # scale and misalignment together
+    gyro_scale_span_rad: Scalar = 1.0  # turn over which they act
 
 
 class StarTrackerBelief(eqx.Module):
+    """Noise of a reading, and how the head may sit askew.
+
+    **Model.** The mounting error is constant and not estimated; readings must not average it away. Each reading comes with so much doubt of
+    the attitude that its variance settles no lower than that of the mounting: `(2 mount**2 / across)**2`.
+    """
+
     boresight_body: Vec3
     across_sigma_rad: Scalar  # about the two axes across the boresight
     about_sigma_rad: Scalar  # about the boresight
+    mount_sigma_rad: Scalar = 0.0
+
+    def doubt_rad2(self) -> Scalar:
+        """Variance that comes with each reading."""
+        return (2.0 * self.mount_sigma_rad**2 / self.across_sigma_rad) ** 2
 
 
 class AltimeterBelief(eqx.Module):

@@ -31,7 +31,9 @@ from perilune.fsw.navigation.propagation import (
 )
 from perilune.fsw.navigation.sensors import altimeter_row, star_tracker_rows, velocimeter_height_row, velocimeter_rows
 from perilune.fsw.navigation.state import (
+    AXES_OF_ATTITUDE,
     AXES_OF_TERRAIN,
+    IDENTITY,
     STATES,
     Channels,
     FilterState,
@@ -101,6 +103,8 @@ class NavigationFilter(eqx.Module):
     def update(self, state: FilterState, measurements: Measurements) -> FilterState:
         """At the filter's own rate: covariance and terrain step, then the readings valid this very cycle."""
         nav, P = self.stepped(state)
+        doubt = jnp.where(measurements.star_tracker.valid, self.star_tracker.doubt_rad2(), 0.0)
+        P = P + IDENTITY * (doubt * AXES_OF_ATTITUDE)
         channels = self._channels(nav, state.memories, measurements)
         estimate = Estimate(doubted(P, channels), jnp.zeros(STATES))
         memories, reports = [], []
@@ -132,7 +136,9 @@ class NavigationFilter(eqx.Module):
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, decay)
         # Such that the whole is exact for terrain, though half of the noise acts before the step.
         terrain = self.ground.terrain_sigma_m**2 * (1.0 - decay**2) * 2.0 / (1.0 + decay**2)
-        noise = process_noise(self.imu, self.gravity, since, delta_v) + terrain * AXES_OF_TERRAIN
+        turned_rad = nav.omega_body_lci_rad_s.norm() * since.interval_s
+        askew = self.imu.gyro_scale_sigma**2 * self.imu.gyro_scale_span_rad * turned_rad
+        noise = process_noise(self.imu, self.gravity, since, delta_v) + terrain * AXES_OF_TERRAIN + askew * AXES_OF_ATTITUDE
         return eqx.tree_at(lambda n: n.terrain_m, nav, nav.terrain_m * decay), covariance_after(state.P, F, noise)
 
     def _channels(self, nav: NavState, memories: Channels, measurements: Measurements) -> list[Channel]:
