@@ -125,6 +125,8 @@ def test_the_plan_turns_the_way_to_the_gate_into_the_held_plane():
         vertical=VerticalGuidance(*([zero] * 8)),
         approach_wanted=jnp.asarray(False),
         braking_exhaust_m_s=aim.exhaust_speed_m_s,
+        approach_thrust_n=aim.thrust_n,
+        vertical_thrust_n=aim.thrust_n,
         terrain_correlation_m=jnp.asarray(1.0),
     )
     numbers = (aim.mass_kg, aim.thrust_n, aim.range_to_gate_m, aim.cross_of_site_m)

@@ -76,7 +76,7 @@ def _flown(plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None
     for chunk in sim.fly(fleet, plan.phases):
         states = chunk.states
         if watch is not None:
-            watch(float(np.mean(np.asarray(states.verdict.over()))))
+            watch(float(np.mean(np.asarray(states.verdict.outcome) != Outcome.FLYING)))
     if states is None:
         raise ValueError("the mission has no powered phase")
     return jax.tree.map(np.asarray, states.verdict)

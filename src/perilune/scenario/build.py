@@ -10,7 +10,7 @@ import numpy as np
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.dynamics.rigid_body import RigidBody
 from perilune.faults.effects import no_effects
-from perilune.faults.plan import FaultRow, fault_plan
+from perilune.faults.plan import FaultPlan, FaultRow, fault_plan
 from perilune.fsw.control.attitude import pointing
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance
 from perilune.fsw.guidance.request import LocalState
@@ -74,7 +74,7 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
     mission = Mission(
         world=world,
         fsw=build_fsw(file, ephemeris, moments),
-        faults=fault_plan(faults),
+        faults=_fault_plan(faults),
         limits=_limits(file),
         start=_body(world, start, first_burn_s),
         propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg)),
@@ -82,6 +82,13 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
         tick_s=jnp.asarray(cycle_s),
     )
     return Flightplan(mission, _phases(file, moments, burn_s), spread_of(file), epoch, file)
+
+
+def _fault_plan(faults: tuple[FaultRow, ...]) -> FaultPlan:
+    try:
+        return fault_plan(faults)
+    except ValueError as error:
+        raise ScenarioError(f"--fault: {error}") from None
 
 
 def _limits(file: MissionFile) -> Limits:

@@ -19,7 +19,7 @@ from perilune.math.random import stream_of_seed
 from perilune.math.vector import zero_vec3
 from perilune.sim.coast import coast
 from perilune.sim.mission import Frame, Mission, MissionState, Phase, PhaseKind
-from perilune.sim.outcome import undecided
+from perilune.sim.outcome import Outcome, undecided
 from perilune.sim.step import LANDERS, step
 from perilune.types import Flag, Index
 from perilune.wire.uplink import StateVector, Uplink
@@ -116,6 +116,11 @@ def no_record(mission: Mission, frame: Frame) -> None:
     return None
 
 
+def all_over(states: MissionState) -> bool:
+    """Whether every lander of the batch has its verdict."""
+    return bool(np.all(np.asarray(states.verdict.outcome) != Outcome.FLYING))
+
+
 class Chunk(eqx.Module):
     """What came out of a chunk: states at its end, and the record of its ticks (tick first, then lander)."""
 
@@ -144,5 +149,5 @@ def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record,
             for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
                 states, record = fly_chunk(fleet, states, jnp.asarray(tick), recorder)
                 yield Chunk(states, record, tick, phase)
-                if bool(np.all(np.asarray(states.verdict.over()))):
+                if all_over(states):
                     return
