@@ -37,7 +37,10 @@ def tell(plan, rows) -> None:
     print(f"  failures: {dict(fair.reasons)}")
     print(f"{plan.file.name}: all flights {every}")
     print(f"  failures: {dict(every.reasons)}")
-    for name in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg", "propellant_kg", "along_m", "across_m"):
+    limit_deg = float(plan.file.limits.tilt_deg)
+    steep = sum(row.outcome.name == "LANDED" and row.rest_tilt_deg > limit_deg for row in on_fair_ground(plan, rows))
+    print(f"  of those landed on ground within the slope limit, {steep} stand at more than {limit_deg:g} deg")
+    for name in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "rest_tilt_deg", "slope_deg", "propellant_kg", "along_m", "across_m"):
         values = np.array([getattr(row, name) for row in rows])
         low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
         print(
