@@ -29,6 +29,9 @@ from perilune.wire.uplink import Uplink
 UNKNOWN_RV = 1e12
 UNKNOWN_ATTITUDE_RAD = 1.0
 
+# Accelerometers are counted for this long after a mode has ended.
+TAIL_OFF_S = 2.0
+
 # Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
 FILTER_EVERY = 5
@@ -122,7 +125,10 @@ class FlightSoftware(eqx.Module):
 
     def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
         mode = state.modes.mode
-        thrusting = (mode != Mode.COAST) & (mode < Mode.SURFACE)
+        burning = (mode != Mode.COAST) & (mode < Mode.SURFACE)
+        # A burn's tail and a slew's pulses push too: uncounted, 0.1 m/s of them becomes hundreds of metres in half an orbit.
+        fading = measurements.clock_s - state.modes.since_s < TAIL_OFF_S
+        thrusting = burning | fading | jnp.any(state.commands.thruster_on_s > 0.0)
         filtered = self.navigation.propagate(state.filter, measurements.imu, measurements.clock_s, thrusting)
         filtered = jax.lax.cond(tick % GUIDANCE_EVERY == 0, lambda s: self.navigation.refresh_gravity(s), lambda s: s, filtered)
 
