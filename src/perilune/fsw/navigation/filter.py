@@ -104,7 +104,7 @@ class NavigationFilter(eqx.Module):
         """At the filter's own rate: covariance and terrain step, then the readings valid this very cycle."""
         nav, P = self.stepped(state)
         doubt = jnp.where(measurements.star_tracker.valid, self.star_tracker.doubt_rad2(), 0.0)
-        P = P + IDENTITY * (doubt * AXES_OF_ATTITUDE)
+        P = P + IDENTITY * (doubt * AXES_OF_ATTITUDE)[None, :]
         channels = self._channels(nav, state.memories, measurements)
         estimate = Estimate(doubted(P, channels), jnp.zeros(STATES))
         memories, reports = [], []
