@@ -105,7 +105,7 @@ def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
 
 def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], times: np.ndarray) -> Progress:
     powered = [phase for phase in plan.phases if phase.kind is PhaseKind.POWERED]
-    # Powered phases are given more time than they take: the share is of the time that they may take, less a third.
+    # Powered phases are given more time than they take, so a flight ends before the share is one.
     total = sum(phase.end_tick - phase.start_tick for phase in powered)
     before = sum(phase.end_tick - phase.start_tick for phase in powered if phase.end_tick <= chunk.first_tick)
     flown = before + chunk.first_tick + sim.CHUNK_TICKS - chunk.phase.start_tick

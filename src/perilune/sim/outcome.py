@@ -16,7 +16,7 @@ class Outcome(enum.IntEnum):
     """How a flight can end.
 
     FLYING: not over. LANDED: at rest upright, contact within the limits. TIPPED_OVER: at rest, not upright. CRASHED: contact beyond the
-    limits, or the hull struck. LOST: neither down nor in the orbit that was wanted when time ran out. IN_ORBIT: ends where an orbiter
+    limits. LOST: neither down nor in the orbit that was wanted when time ran out. IN_ORBIT: ends where an orbiter
     should. NUMERICAL: a number in the state is not finite; our fault, or a case beyond the model.
     """
 
