@@ -16,7 +16,7 @@ from perilune.wire.commands import DevicesOn
 from perilune.world.kinematics import Kinematics
 from perilune.world.sensors.altimeter import Altimeter
 from perilune.world.sensors.beam import cone_beams, footprint_rays
-from perilune.world.sensors.sensor import Increments, Reach, Seen
+from perilune.world.sensors.sensor import Increments, Seen
 from perilune.world.sensors.velocimeter import Velocimeter
 
 DOWN = vec3((0.0, 0.0, -1.0))
@@ -60,7 +60,7 @@ def seen(altitude_m: float = 1000.0, tilt_deg: float = 0.0, v_m_s=(0.0, 0.0, 0.0
         earth_direction_lci=vec3((0.0, 1.0, 0.0)),
     )
     increments = Increments(still, still, 0.1)
-    return Seen(truth, increments, FlatGround(), jnp.zeros(4, dtype=bool), 100.0, 0.0, DevicesOn(on, on, on), Reach(on, on))
+    return Seen(truth, increments, FlatGround(), jnp.zeros(4, dtype=bool), 100.0, 0.0, DevicesOn(on, on, on), on)
 
 
 def altimeter(antenna_m=(0.0, 0.0, 0.0), rays: tuple[Vec3, ...] = (DOWN,), dropout: float = 0.0) -> Altimeter:

@@ -18,7 +18,7 @@ from perilune.world.sensors.beam import HEIGHT_MAX_M, cone_beams
 from perilune.world.sensors.clock import Clock
 from perilune.world.sensors.gauge import PropellantGauge
 from perilune.world.sensors.imu import Imu, InertialTriad
-from perilune.world.sensors.sensor import Increments, Reach, Seen
+from perilune.world.sensors.sensor import Increments, Seen
 from perilune.world.sensors.star_tracker import StarTracker
 from perilune.world.sensors.touchdown import TouchdownSwitches
 from perilune.world.sensors.velocimeter import Velocimeter
@@ -90,7 +90,7 @@ def seen(altitude_m=3e3, on: DevicesOn = ALL_ON, near: bool = True) -> Seen:
         propellant_kg=100.0,
         t_s=1000.0,
         devices_on=on,
-        any_in_reach=Reach(gate, gate),
+        watched=gate,
     )
 
 
@@ -161,20 +161,34 @@ def test_number_of_beams_changes_no_other_units_draws_nor_the_first_beams():
 
 
 def test_a_low_batch_mate_does_not_make_a_high_lander_read():
-    """The gate says what is computed; the reading of a lander out of reach is the same bits with the gate open or shut."""
-    high_m = HEIGHT_MAX_M + 31e3
-    # Ground that no Moon has, within range of the open gate: only the lander's own reach can keep its reading blank.
+    """Each lander's reading is the same bits beside one that ranges as alone, and a lander out of reach reads nothing."""
+    parts, heights_m = sensors(), jnp.asarray([HEIGHT_MAX_M + 31e3, 3e3, HEIGHT_MAX_M + 31e3])
+    # Ground that no Moon has: only the lander's own reach can keep its reading blank.
     peak_m = HEIGHT_MAX_M + 5e3
-    scenes = [eqx.tree_at(lambda s: s.terrain.height_m, seen(high_m, near=near), peak_m) for near in (False, True)]
-    shut, opened = (measured(sensors(), scene, 1, 0)[2] for scene in scenes)
-    assert bool(eqx.tree_equal(shut, opened))
-    reach = sensors().reach(truth(high_m))
-    assert not bool(reach.altimeter)
-    assert not bool(reach.velocimeter)
+
+    def reading(altitude_m):
+        stream = stream_of_seed(1)
+        scene = eqx.tree_at(lambda s: s.terrain.height_m, seen(altitude_m), jnp.where(altitude_m > 1e4, peak_m, 0.0))
+        readings = parts.measure(parts.init(stream), scene, stream, 0)[1]
+        return readings.altimeter, readings.velocimeter
+
+    together, alone = jax.jit(jax.vmap(reading))(heights_m), jax.jit(jax.vmap(reading))(heights_m[jnp.asarray([0, 0, 0])])
+    assert together[0].valid.tolist() == [False, True, False]
+    assert together[1].valid.any(axis=1).tolist() == [False, True, False]
+    for one, other in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+
+
+def test_nobody_watching_means_no_rays():
+    """After a lander's verdict its beams are blank; nothing else of its readings moves."""
+    watched, unwatched = (measured(sensors(), seen(near=near), 1, 0)[2] for near in (True, False))
+    assert bool(watched.altimeter.valid) and not bool(unwatched.altimeter.valid)
+    assert bool(watched.velocimeter.valid.any()) and not bool(unwatched.velocimeter.valid.any())
+    assert bool(eqx.tree_equal(watched.imu, unwatched.imu))
 
 
 def test_shared_tick_keeps_slow_work_in_real_branches():
-    """Under vmap with one tick for all, the three gated units stay `cond`; with a tick each, they become selects."""
+    """Under vmap with one tick for all, the star tracker stays a `cond`; with a tick each, it becomes a select."""
     parts, seeds = sensors(), jnp.arange(8)
 
     def lander(seed, altitude_m, tick):
@@ -182,11 +196,12 @@ def test_shared_tick_keeps_slow_work_in_real_branches():
         return parts.measure(parts.init(stream), seen(altitude_m), stream, tick)[1]
 
     def conds(tick_axis, tick) -> int:
-        batched = jax.vmap(lander, in_axes=(0, 0, tick_axis))
+        batched = jax.vmap(lambda seed, altitude_m, tick: lander(seed, altitude_m, tick).star_tracker, in_axes=(0, 0, tick_axis))
         return str(jax.make_jaxpr(batched)(seeds, jnp.full(8, 3e3), tick)).count("= cond[")
 
+    # Two more, for the gathering of the rows that the two ranging units need.
     assert conds(None, jnp.asarray(5)) == 3
-    assert conds(0, jnp.full(8, 5)) == 0
+    assert conds(0, jnp.full(8, 5)) == 2
 
 
 def test_switches_latch_and_a_failed_one_never_closes():

@@ -19,7 +19,7 @@ from perilune.world.sensors.beam import cone_beams
 from perilune.world.sensors.clock import Clock
 from perilune.world.sensors.gauge import PropellantGauge
 from perilune.world.sensors.imu import InertialTriad
-from perilune.world.sensors.sensor import Increments, Reach, Seen
+from perilune.world.sensors.sensor import Increments, Seen
 from perilune.world.sensors.star_tracker import StarTracker
 from perilune.world.sensors.velocimeter import Velocimeter
 
@@ -56,7 +56,7 @@ def seen() -> Seen:
     sun, earth = vec3((1.0, 0.0, 0.0)), vec3((0.0, 1.0, 0.0))
     truth = Kinematics(r_m, still, q_lci_body, still, still, r_m, vec3(V_M_S), upright, sun, earth)
     increments = Increments(still, still, 0.1)
-    return Seen(truth, increments, Sphere(), jnp.zeros(4, dtype=bool), 100.0, 0.0, DevicesOn(on, on, on), Reach(on, on))
+    return Seen(truth, increments, Sphere(), jnp.zeros(4, dtype=bool), 100.0, 0.0, DevicesOn(on, on, on), on)
 
 
 def over_ticks(reading):

@@ -14,7 +14,7 @@ products of inertia and they cost 9 multiplications. Mass, inertia and loads are
 import equinox as eqx
 
 from perilune.math.integrate import rk4_step
-from perilune.math.rotation import Rotation
+from perilune.math.rotation import Rotation, from_small_rotation_vector
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
 
@@ -139,12 +139,8 @@ def turned(q_lci_body: Rotation, omegas_rad_s: tuple[Vec3, Vec3, Vec3], dt_s: Sc
     """
     start, middle, end = omegas_rad_s
     angle_rad = (start + middle * 4.0 + end) * (dt_s / 6.0) + start.cross(end) * (dt_s * dt_s / 12.0)
-    # Sine and cosine by their series, half the cost of the functions: 1e-15 for a turn of 0.5 rad, 5e-13 for 1 rad.
-    square = 0.25 * angle_rad.norm_squared()
-    cosine = 1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0 * (1.0 - square / 56.0 * (1.0 - square / 90.0))))
-    sinc = 1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0 * (1.0 - square / 110.0))))
     body = q_lci_body.from_frame
-    return q_lci_body @ Rotation(cosine, angle_rad * (0.5 * sinc), body, body)
+    return q_lci_body @ from_small_rotation_vector(angle_rad, body, body)
 
 
 def spin_step(q_lci_body: Rotation, omega_rad_s: Vec3, torque_n_m: Vec3, body: MassProperties, dt_s: Scalar) -> tuple[Rotation, Vec3]:

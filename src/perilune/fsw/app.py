@@ -17,6 +17,7 @@ from perilune.fsw.modes import ModeLogic, ModeState, ModeView
 from perilune.fsw.navigation.filter import NavigationFilter
 from perilune.fsw.navigation.state import FilterState
 from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerView
+from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
 from perilune.math.vector import Vec3
 from perilune.types import Index, Scalar
@@ -108,7 +109,7 @@ class FlightSoftware(eqx.Module):
         guidance = self._guide(state, view, tick)
         monitors = self._monitor(state, view, measurements)
         modes = self._decide(state, view, (sequencer, guidance, monitors), measurements)
-        request = self.guidance.request(guidance, view.guidance, modes.mode)
+        request = computed_once(self.guidance.request(guidance, view.guidance, modes.mode))
         attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements)
         state = FswState(
             filter=filtered,
@@ -220,13 +221,14 @@ class FlightSoftware(eqx.Module):
     ) -> tuple[AttitudeControlState, AllocationState, Commands]:
         guidance, modes, sequencer = tasks
         mode = modes.mode
-        wanted = pointing(request.direction_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
+        wanted = computed_once(pointing(request.direction_lci, self.guidance.attitude_reference(guidance, request.direction_lci)))
         burning = (mode >= Mode.DESCENT_ORBIT_BURN) & (mode <= Mode.VERTICAL_DESCENT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
             state.attitude, AttitudeRequest(wanted, jnp.logical_not(burning)), estimate, self.vehicle.cycle_s
         )
+        torque = computed_once(torque)
         thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
         allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode))
         devices = DevicesOn(

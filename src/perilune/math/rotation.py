@@ -93,6 +93,14 @@ def from_rotation_vector(vector_rad: Vec3, to_frame: str, from_frame: str) -> Ro
     return Rotation(cosine, vector_rad * sinc, to_frame, from_frame)
 
 
+def from_small_rotation_vector(vector_rad: Vec3, to_frame: str, from_frame: str) -> Rotation:
+    """The same by series, at half the cost: a unit quaternion to 1e-15 for a turn of 0.5 rad, 5e-13 for 1 rad, not meant for more."""
+    square = 0.25 * vector_rad.norm_squared()
+    cosine = 1.0 - square / 2.0 * (1.0 - square / 12.0 * (1.0 - square / 30.0 * (1.0 - square / 56.0 * (1.0 - square / 90.0))))
+    sinc = 1.0 - square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0 * (1.0 - square / 110.0))))
+    return Rotation(cosine, vector_rad * (0.5 * sinc), to_frame, from_frame)
+
+
 def from_dcm(dcm: Float[Array, "3 3"], to_frame: str, from_frame: str) -> Rotation:
     """Shepperd's choice of the largest component, by `where`, so that it traces."""
     m = dcm

@@ -3,13 +3,13 @@
 import enum
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
+from perilune.math.batching import where_needed
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.moon.terrain import Terrain
 from perilune.types import Flag, Index, Scalar
-from perilune.world.plant import LANDERS, WorldState
+from perilune.world.plant import WorldState
 
 
 class Outcome(enum.IntEnum):
@@ -70,10 +70,7 @@ class Verdict(eqx.Module):
         """One tick further. The speeds of the first touch are those just before it: the ground has not acted yet."""
         terrain, limits = judge
         first = jnp.logical_and(after.touch.ever, jnp.logical_not(self.touched))
-        anyone = jax.lax.pmax(first.astype(jnp.int32), LANDERS) > 0
-        contact = jax.lax.cond(
-            anyone, lambda: _chosen(first, _contact(before, after, terrain, limits, t_s), self.contact), lambda: self.contact
-        )
+        contact = where_needed(first, _contact, self.contact, before, after, terrain, limits, t_s)
         motion = after.seen
         moving = (motion.v_lfme_in_lfme_m_s.norm() > limits.rest_speed_m_s) | (motion.omega_body_lci_rad_s.norm() > limits.rest_rate_rad_s)
         quiet_s = jnp.where(after.touch.ever & ~moving, self.quiet_s + after.increments.dt_s, 0.0)
@@ -122,10 +119,6 @@ def _judged(state: WorldState, contact: Contact, limits: Limits, quiet_s: Scalar
     verdict = jnp.where(at_rest, jnp.where(upright, int(Outcome.LANDED), int(Outcome.TIPPED_OVER)), verdict)
     verdict = jnp.where(state.touch.ever & hard, int(Outcome.CRASHED), verdict)
     return jnp.where(finite, verdict, int(Outcome.NUMERICAL))
-
-
-def _chosen(flag: Flag, when_true: Contact, when_false: Contact) -> Contact:
-    return jax.tree.map(lambda a, b: jnp.where(flag, a, b), when_true, when_false)
 
 
 def undecided() -> Verdict:

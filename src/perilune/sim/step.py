@@ -13,9 +13,9 @@ from perilune.wire.uplink import Uplink
 from perilune.world.plant import LANDERS, WorldState
 
 
-def kept(over: Flag, then: WorldState, now: WorldState) -> WorldState:
+def kept(watched: Flag, now: WorldState, then: WorldState) -> WorldState:
     """After its verdict a lander stays as it was."""
-    return jax.tree.map(lambda a, b: jnp.where(over, a, b), then, now)
+    return jax.tree.map(lambda a, b: jnp.where(watched, a, b), now, then)
 
 
 def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> tuple[MissionState, Frame]:
@@ -25,13 +25,14 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
     effects, any_fault = effects_now(mission.faults, faults, t_s, mission.quiet, LANDERS)
 
     world = eqx.tree_at(lambda w: w.propulsion, mission.world, degrade(effects, mission.world.propulsion))
-    truth, measurements = world.measure(state.world, state.stream.named("sensors"), tick)
+    watched = jnp.logical_not(state.verdict.over())
+    truth, measurements = world.measure(state.world, state.stream.named("sensors"), tick, watched)
     measurements = corrupt_measurements(effects, measurements, mission.tick_s)
     fsw = upset(effects, any_fault, state.fsw)
     fsw, commands, telemetry = mission.fsw.step(fsw, measurements, uplink, tick)
     commands = corrupt_commands(effects, commands)
-    before, truth = truth, world.advance(truth, commands, tick, ~state.verdict.over())
+    before, truth = truth, world.advance(truth, commands, tick, watched)
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
-    truth = kept(state.verdict.over(), state.world, truth)
+    truth = kept(watched, truth, state.world)
     return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=before, downlink=telemetry)

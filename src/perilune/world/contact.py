@@ -3,8 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, PyTree
+from jaxtyping import Array, Bool
 
+from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Flag, Scalar
@@ -74,7 +75,6 @@ class _Frame(eqx.Module):
     v_body_m_s: Vec3
     omega_body_rad_s: Vec3
     dt_s: Scalar
-    one: Scalar
 
 
 class _Facing(eqx.Module):
@@ -161,22 +161,12 @@ def _rate_body(spin_body_n_m_s: Vec3, load: ContactLoad) -> Vec3:
     return Vec3(spin_body_n_m_s.x / inertia.x, spin_body_n_m_s.y / inertia.y, spin_body_n_m_s.z / inertia.z)
 
 
-def _held(tree: PyTree, one: Scalar) -> PyTree:
-    """Keep the compiler from working a value out again in each loop that uses it.
-
-    On a CPU it merges cheap operations into every consumer (it drops an `optimization_barrier` first), so a chain of vectors is
-    computed many times over; a division it never repeats. `one` is 1, by a comparison that it cannot see through.
-    """
-    return jax.tree.map(lambda leaf: leaf / one, tree)
-
-
 def _seen_from_body(motion: _Motion, planes: tuple[GroundPlane, ...], load: ContactLoad, dt_s: Scalar):
-    one = jnp.where(jnp.abs(motion.q_site_body.w) < 2.0, 1.0, 2.0)
-    axes = _held(_Axes(*motion.q_site_body.axes()), one)
-    v_body = _held(axes.to_body(motion.v_site_m_s), one)
-    frame = _Frame(v_body, _rate_body(axes.to_body(motion.spin_site_n_m_s), load), dt_s, one)
+    axes = computed_once(_Axes(*motion.q_site_body.axes()))
+    v_body = computed_once(axes.to_body(motion.v_site_m_s))
+    frame = _Frame(v_body, _rate_body(axes.to_body(motion.spin_site_n_m_s), load), dt_s)
     facing = tuple(_Facing(axes.to_body(p.normal_site), p.normal_site.dot(motion.r_site_m - p.point_site_m)) for p in planes)
-    return axes, frame, _held(facing, one)
+    return axes, frame, computed_once(facing)
 
 
 def _fine_step(gear, state, motion, planes, load, dt_s):
@@ -185,7 +175,7 @@ def _fine_step(gear, state, motion, planes, load, dt_s):
     force_body, torque_body = zero_vec3(), load.torque_body_n_m
     legs, pads = [], []
     for leg, leg_state, plane in zip(gear.legs, state.legs, facing[:-1], strict=True):
-        arm = _held(leg.r_pad_body_m + _set_displacement(leg, leg_state) - load.com_body_m, frame.one)
+        arm = computed_once(leg.r_pad_body_m + _set_displacement(leg, leg_state) - load.com_body_m)
         leg_state, force = _leg_step(gear, leg, leg_state, arm, plane, frame)
         force_body, torque_body = force_body + force, torque_body + arm.cross(force)
         legs.append(leg_state)
@@ -197,7 +187,7 @@ def _fine_step(gear, state, motion, planes, load, dt_s):
         force_body, torque_body = force_body + force, torque_body + arm.cross(force)
         hull.append(point_state)
         hit = hit | (force.norm_squared() > 0.0)
-    force_body, torque_body = _held((force_body, torque_body), frame.one)
+    force_body, torque_body = computed_once((force_body, torque_body))
     force_site = axes.to_site(force_body)
     motion = _moved(motion, force_site, axes.to_site(torque_body), load, dt_s)
     return GearState(tuple(legs), tuple(hull)), motion, force_site, (tuple(pads), hit)
@@ -227,15 +217,15 @@ def _ground(law: ContactLaw, state: ContactState, arm_body_m: Vec3, plane: _Faci
     depth_m = -(plane.height_m + normal.dot(arm_body_m))
     squeeze_m = depth_m - state.dent_m
     push_n = law.stiffness_n_m * squeeze_m - law.damping_n_s_m * normal.dot(v_point)
-    push_n = _held(jnp.where(squeeze_m > 0.0, jnp.maximum(push_n, 0.0), 0.0), frame.one)
+    push_n = computed_once(jnp.where(squeeze_m > 0.0, jnp.maximum(push_n, 0.0), 0.0))
     stiffness_n_m = law.step_stiffness_n_m(frame.dt_s)
     deeper_m = jnp.maximum(push_n - law.crush_n - law.crush_n_m * state.dent_m, 0.0) / (stiffness_n_m + law.crush_n_m)
-    push_n = _held(push_n - stiffness_n_m * deeper_m, frame.one)
+    push_n = computed_once(push_n - stiffness_n_m * deeper_m)
 
     # The anchor is kept in body axes and turns with them: while a pad sticks that is a fraction of its millimetres.
-    pull = _held(state.deflection_body_m * law.stiffness_n_m - v_point * (stiffness_n_m * frame.dt_s), frame.one)
+    pull = computed_once(state.deflection_body_m * law.stiffness_n_m - v_point * (stiffness_n_m * frame.dt_s))
     drag = _gripped(pull - normal * normal.dot(pull), law.friction * jnp.minimum(push_n, push_max_n))
-    force = _held(drag + normal * push_n, frame.one)
+    force = computed_once(drag + normal * push_n)
     return _Push(force, jnp.where(depth_m > 0.0, state.dent_m + deeper_m, 0.0), push_n > 0.0)
 
 
@@ -270,7 +260,7 @@ def _leg_step(gear: LandingGear, leg: Leg, state: LegState, arm: Vec3, plane: _F
     force, primary = _stroked(gear.primary, state.strokes[0], leg.duals_body[0], push.force_body_n, law, frame.dt_s)
     force, first = _stroked(gear.secondary, state.strokes[1], leg.duals_body[1], force, law, frame.dt_s)
     force, second = _stroked(gear.secondary, state.strokes[2], leg.duals_body[2], force, law, frame.dt_s)
-    force = _held(_within_cone(_held(force, frame.one), plane.normal_body, law.friction), frame.one)
+    force = computed_once(_within_cone(computed_once(force), plane.normal_body, law.friction))
     # A pad that slips lets the primary shed the rest of its load: the force keeps its direction on the cone.
     load_n = leg.duals_body[0].dot(force)
     kept = primary_n / jnp.maximum(load_n, primary_n)

@@ -16,8 +16,9 @@ from perilune.constants import RADIUS_MOON_M
 from perilune.dynamics import rigid_body
 from perilune.dynamics.gravity import Gravity, Sky
 from perilune.dynamics.rigid_body import Inertia, RigidBody, mass_properties, spin_rates_rad_s2
+from perilune.math.batching import computed_once, where_needed
 from perilune.math.random import Stream
-from perilune.math.rotation import Rotation, from_rotation_vector
+from perilune.math.rotation import Rotation, from_small_rotation_vector
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import MoonOrientation, SiteFrame, lfme_from_lci, moon_orientation
@@ -31,7 +32,7 @@ from perilune.world.landing_gear import GearState, LandingGear
 from perilune.world.mass_properties import MassProperties
 from perilune.world.propulsion import Orders, Propulsion, PropulsionState
 from perilune.world.sensors import Sensors, SensorStates
-from perilune.world.sensors.sensor import Increments, Reach, Seen
+from perilune.world.sensors.sensor import Increments, Seen
 from perilune.world.slosh import Slosh, SloshDrive, SloshState
 from perilune.world.tracking import GroundTracking
 
@@ -65,17 +66,29 @@ class WorldState(eqx.Module):
     seen: Kinematics  # at the end of the last tick
 
 
-class _Substep(eqx.Module):
+class _Motion(eqx.Module):
     """What one tick carries through its substeps."""
 
     body: RigidBody
     propellant_kg: Scalar
     propulsion: PropulsionState
     slosh: SloshState
-    gear: GearState
     delta_v_body_m_s: Vec3
     delta_theta_body_rad: Vec3
+
+
+class _Footing(eqx.Module):
+    """What it carries besides, near the ground."""
+
+    gear: GearState
     touch: Touch
+
+
+class _Push(eqx.Module):
+    """Engines, thrusters and slosh: force on the whole mass and torque about its centre, body axes."""
+
+    force_body_n: Vec3
+    torque_body_n_m: Vec3
 
 
 class _Held(eqx.Module):
@@ -137,11 +150,8 @@ class World(eqx.Module):
         nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
         return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen)))
 
-    def measure(self, state: WorldState, stream: Stream, tick: Index) -> tuple[WorldState, Measurements]:
+    def measure(self, state: WorldState, stream: Stream, tick: Index, watched: Flag = True) -> tuple[WorldState, Measurements]:
         """All readings at this instant; the tick must be shared by the batch."""
-        mine = self.sensors.reach(state.seen)
-        devices = state.devices_on
-        anyone = Reach(_any_lander(mine.altimeter & devices.altimeter), _any_lander(mine.velocimeter & devices.velocimeter))
         seen = Seen(
             truth=state.seen,
             increments=state.increments,
@@ -150,7 +160,7 @@ class World(eqx.Module):
             propellant_kg=state.propellant_kg,
             t_s=tick * self.tick_s,
             devices_on=state.devices_on,
-            any_in_reach=anyone,
+            watched=jnp.asarray(watched),
         )
         sensors, measurements = self.sensors.measure(state.sensors, seen, stream, tick)
         return eqx.tree_at(lambda s: s.sensors, state, sensors), measurements
@@ -161,31 +171,25 @@ class World(eqx.Module):
         middle = moon_orientation(self.ephemeris, start_s + 0.5 * self.tick_s)
         held = self._held(state, middle, start_s + 0.5 * self.tick_s)
         ever = state.touch.ever
-        start = _Substep(
-            body=state.body,
-            propellant_kg=state.propellant_kg,
-            propulsion=state.propulsion,
-            slosh=state.slosh,
-            gear=state.gear,
-            delta_v_body_m_s=zero_vec3(),
-            delta_theta_body_rad=zero_vec3(),
-            touch=Touch(jnp.zeros_like(state.touch.pads), jnp.asarray(False), ever),
-        )
+        start = _Motion(state.body, state.propellant_kg, state.propulsion, state.slosh, zero_vec3(), zero_vec3())
+        orders = self.propulsion.ordered(state.propulsion, commands, (0.0, self.tick_s), self.tick_s / SUBSTEPS)
+        footing = _Footing(state.gear, Touch(jnp.zeros_like(state.touch.pads), jnp.asarray(False), ever))
         # How far the lander can come down before the next look.
         reach_m = jnp.where(ever, 0.0, 2.0 * self.tick_s * state.seen.v_lfme_in_lfme_m_s.norm())
         near = watched & (state.altitude_m < self.contact_height_m + reach_m)
-        end = self._through_tick(start, commands, held, middle, near)
+        free = self._free_tick(start, orders, held), footing
+        end, footing = where_needed(near, World._touching_tick, free, self, start, footing, orders, held, middle)
         seen = self._kinematics(end.body, held.com_body_m, start_s + self.tick_s)
         return WorldState(
             body=end.body,
             propellant_kg=end.propellant_kg,
             propulsion=end.propulsion,
             slosh=end.slosh,
-            gear=end.gear,
+            gear=footing.gear,
             sensors=state.sensors,
             increments=Increments(end.delta_v_body_m_s, end.delta_theta_body_rad, jnp.asarray(self.tick_s, dtype=float)),
             devices_on=commands.devices_on,
-            touch=end.touch,
+            touch=footing.touch,
             altitude_m=self._altitude(seen),
             seen=seen,
         )
@@ -219,38 +223,35 @@ class World(eqx.Module):
     def sky(self, orientation: MoonOrientation, t_s: Scalar) -> Sky:
         return Sky(orientation.q_lfpa_lci, self.ephemeris.r_earth_lci_m(t_s), self.ephemeris.r_sun_lci_m(t_s))
 
-    def _through_tick(self, start: _Substep, commands: Commands, held: _Held, middle: MoonOrientation, near: Flag) -> _Substep:
-        """Free motion for all; where any lander of the batch is near the ground contact is computed too, and each near one takes it."""
+    def _free_tick(self, start: _Motion, orders: Orders, held: _Held) -> _Motion:
+        def substep(now: _Motion, _) -> tuple[_Motion, None]:
+            now, push = self._pushed(now, orders, held)
+            return self._free_substep(now, push, held), None
+
+        return jax.lax.scan(substep, start, length=SUBSTEPS)[0]
+
+    def _touching_tick(
+        self, start: _Motion, footing: _Footing, orders: Orders, held: _Held, middle: MoonOrientation
+    ) -> tuple[_Motion, _Footing]:
+        ground = self._ground(start.body, held, middle)
+
+        def substep(carry: tuple[_Motion, _Footing], number: Scalar) -> tuple[tuple[_Motion, _Footing], None]:
+            now, push = self._pushed(carry[0], orders, held)
+            return self._contact_substep((now, carry[1]), push, held, ground, number * self.tick_s / SUBSTEPS), None
+
+        return jax.lax.scan(substep, (start, footing), jnp.arange(SUBSTEPS, dtype=float))[0]
+
+    def _free_substep(self, now: _Motion, push: _Push, held: _Held) -> _Motion:
         dt_s = self.tick_s / SUBSTEPS
-        anyone = _any_lander(near)
-        orders = self.propulsion.ordered(start.propulsion, commands, (0.0, self.tick_s), dt_s)
-        shape = jax.eval_shape(lambda: self._ground(start.body, held, middle))
-        ground = jax.lax.cond(
-            anyone, lambda: self._ground(start.body, held, middle), lambda: jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shape)
-        )
-
-        def substep(now: _Substep, number: Scalar) -> tuple[_Substep, None]:
-            pushed, force, torque = self._pushed(now, orders, held)
-            free = self._free_substep(pushed, force, torque, held)
-
-            def touching() -> _Substep:
-                there = self._contact_substep(pushed, (force, torque), held, ground, number * dt_s)
-                return jax.tree.map(lambda a, b: jnp.where(near, a, b), there, free)
-
-            return jax.lax.cond(anyone, touching, lambda: free), None
-
-        return jax.lax.scan(substep, start, jnp.arange(SUBSTEPS, dtype=float))[0]
-
-    def _free_substep(self, now: _Substep, force: Vec3, torque: Vec3, held: _Held) -> _Substep:
-        dt_s = self.tick_s / SUBSTEPS
-        body = now.body
+        body, torque = now.body, push.torque_body_n_m
         spin = spin_rates_rad_s2(body.omega_body_lci_rad_s, torque, held.properties)
         spin = spin_rates_rad_s2(body.omega_body_lci_rad_s + spin * (0.5 * dt_s), torque, held.properties)
+        spin = computed_once(spin)
         omega = body.omega_body_lci_rad_s + spin * dt_s
         mean_omega = body.omega_body_lci_rad_s + spin * (0.5 * dt_s)
-        half_turn = from_rotation_vector(mean_omega * (0.5 * dt_s), "body", "body")
+        half_turn = from_small_rotation_vector(mean_omega * (0.5 * dt_s), "body", "body")
         q_middle = body.q_lci_body @ half_turn
-        specific_body = force / held.mass_kg
+        specific_body = push.force_body_n / held.mass_kg
         specific_lci = q_middle @ specific_body
         middle_m = body.r_lci_m + body.v_lci_m_s * (0.5 * dt_s)
         accel = specific_lci + self.gravity.central_lci_m_s2(middle_m) + held.perturbation_lci_m_s2
@@ -264,8 +265,8 @@ class World(eqx.Module):
         felt = self._felt(specific_body * dt_s, mean_omega, spin, held)
         return _accumulated(now, moved, felt, mean_omega * dt_s)
 
-    def _pushed(self, now: _Substep, orders: Orders, held: _Held) -> tuple[_Substep, Vec3, Vec3]:
-        """Engines, thrusters and slosh over one substep: force on the whole mass and torque about the centre of mass, body axes."""
+    def _pushed(self, now: _Motion, orders: Orders, held: _Held) -> tuple[_Motion, _Push]:
+        """Engines, thrusters and slosh over one substep."""
         dt_s = self.tick_s / SUBSTEPS
         propulsion, thrust, flow_kg_s = self.propulsion.burn(now.propulsion, orders, now.propellant_kg, dt_s)
         torque = thrust.torque_about(held.com_body_m)
@@ -278,7 +279,7 @@ class World(eqx.Module):
             now,
             (propulsion, slosh, jnp.maximum(now.propellant_kg - flow_kg_s * dt_s, 0.0)),
         )
-        return now, total.force_body_n, total.torque_about(held.com_body_m)
+        return now, computed_once(_Push(total.force_body_n, total.torque_about(held.com_body_m)))
 
     def _felt(self, delta_v_body_m_s: Vec3, omega: Vec3, spin: Vec3, held: _Held) -> Vec3:
         """Velocity increment at the inertial unit, which sits off the centre of mass."""
@@ -311,10 +312,12 @@ class World(eqx.Module):
         foot_lfme_m = pad_lfme_m.unit() * (RADIUS_MOON_M + plane.height_m)
         return GroundPlane(self.site.r_site_m(foot_lfme_m), self.site.q_site_lfme @ plane.normal_lfme)
 
-    def _contact_substep(self, now: _Substep, push: tuple[Vec3, Vec3], held: _Held, ground: _Ground, t_in_cycle_s: Scalar) -> _Substep:
+    def _contact_substep(
+        self, carry: tuple[_Motion, _Footing], push: _Push, held: _Held, ground: _Ground, t_in_cycle_s: Scalar
+    ) -> tuple[_Motion, _Footing]:
         dt_s = self.tick_s / SUBSTEPS
-        force, torque = push
-        body = now.body
+        now, footing = carry
+        body, force = now.body, push.force_body_n
         q_site_body = ground.q_site_lci @ body.q_lci_body
         gravity = self.gravity.central_lci_m_s2(body.r_lci_m) + held.perturbation_lci_m_s2
         load = ContactLoad(
@@ -322,7 +325,7 @@ class World(eqx.Module):
             inertia_kg_m2=held.inertia_kg_m2,
             com_body_m=held.com_body_m,
             force_site_n=q_site_body @ force + (ground.q_site_lci @ gravity) * held.mass_kg,
-            torque_body_n_m=torque,
+            torque_body_n_m=push.torque_body_n_m,
         )
         # The patch is followed in its own motion, so that its displacement over the tick is taken out before and put back after.
         drift_m = ground.origin_v_lci_m_s * t_in_cycle_s
@@ -332,7 +335,7 @@ class World(eqx.Module):
             q_site_body=q_site_body,
             omega_body_rad_s=body.omega_body_lci_rad_s,
         )
-        gear, after, report = advance_contact(self.gear, now.gear, before, ground.planes, load, dt_s / CONTACT_STEPS, CONTACT_STEPS)
+        gear, after, report = advance_contact(self.gear, footing.gear, before, ground.planes, load, dt_s / CONTACT_STEPS, CONTACT_STEPS)
         q_lci_site = ground.q_site_lci.inverse()
         moved = RigidBody(
             r_lci_m=ground.origin_lci_m + drift_m + ground.origin_v_lci_m_s * dt_s + q_lci_site @ after.r_site_m,
@@ -345,21 +348,16 @@ class World(eqx.Module):
         from_ground = q_site_body.inverse() @ report.delta_v_site_m_s
         felt = self._felt(force * (dt_s / held.mass_kg) + from_ground, mean_omega, spin, held)
         touch = Touch(
-            pads=now.touch.pads | report.pads_touching,
-            hull=now.touch.hull | report.hull_touching,
-            ever=now.touch.ever | jnp.any(report.pads_touching) | report.hull_touching,
+            pads=footing.touch.pads | report.pads_touching,
+            hull=footing.touch.hull | report.hull_touching,
+            ever=footing.touch.ever | jnp.any(report.pads_touching) | report.hull_touching,
         )
-        now = eqx.tree_at(lambda s: (s.gear, s.touch), now, (gear, touch))
-        return _accumulated(now, moved, felt, mean_omega * dt_s)
+        return _accumulated(now, moved, felt, mean_omega * dt_s), _Footing(gear, touch)
 
 
-def _accumulated(now: _Substep, body: RigidBody, felt_m_s: Vec3, turned_rad: Vec3) -> _Substep:
+def _accumulated(now: _Motion, body: RigidBody, felt_m_s: Vec3, turned_rad: Vec3) -> _Motion:
     return eqx.tree_at(
         lambda s: (s.body, s.delta_v_body_m_s, s.delta_theta_body_rad),
         now,
         (body, now.delta_v_body_m_s + felt_m_s, now.delta_theta_body_rad + turned_rad),
     )
-
-
-def _any_lander(flag: Flag) -> Flag:
-    return jax.lax.pmax(jnp.asarray(flag).astype(jnp.int32), LANDERS) > 0

@@ -8,13 +8,11 @@ import equinox as eqx
 from perilune.math.random import Stream
 from perilune.types import Index
 from perilune.wire.measurements import Measurements
-from perilune.world.kinematics import Kinematics
 from perilune.world.sensors.altimeter import Altimeter, AltimeterState
-from perilune.world.sensors.beam import in_reach
 from perilune.world.sensors.clock import Clock, ClockState
 from perilune.world.sensors.gauge import GaugeState, PropellantGauge
 from perilune.world.sensors.imu import Imu, ImuState
-from perilune.world.sensors.sensor import Reach, Seen
+from perilune.world.sensors.sensor import Seen
 from perilune.world.sensors.star_tracker import StarTracker, StarTrackerState
 from perilune.world.sensors.touchdown import TouchdownState, TouchdownSwitches
 from perilune.world.sensors.velocimeter import Velocimeter, VelocimeterState
@@ -50,10 +48,6 @@ class Sensors(eqx.Module):
             clock=self.clock.init(stream.named("clock")),
             gauge=self.gauge.init(stream.named("gauge")),
         )
-
-    def reach(self, truth: Kinematics) -> Reach:
-        """Whether this lander's beams could meet ground; the plant joins it over the batch for `Seen.any_in_reach`."""
-        return Reach(in_reach(truth, self.altimeter.range_max_m), in_reach(truth, self.velocimeter.range_max_m))
 
     def measure(self, states: SensorStates, seen: Seen, stream: Stream, tick: Index) -> tuple[SensorStates, Measurements]:
         """All readings at the end of one cycle; `tick` must be shared by the batch, or slow units are computed every tick."""

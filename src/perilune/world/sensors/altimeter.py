@@ -1,9 +1,9 @@
 """Altimeter, radar or laser: slant range along one beam."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 
+from perilune.math.batching import where_needed
 from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
@@ -51,15 +51,15 @@ class Altimeter(AbstractSensor[AltimeterState, RangeReading]):
         )
 
     def measure(self, state: AltimeterState, seen: Seen, stream: Stream, tick: Index) -> tuple[AltimeterState, RangeReading]:
-        wanted = is_due(tick, self.period_ticks) & seen.any_in_reach.altimeter
-        reading = jax.lax.cond(wanted, lambda: self._reading(state, seen, stream), _blank)
-        return state, reading
+        listening = seen.devices_on.altimeter & in_reach(seen.truth, self.range_max_m) & seen.watched
+        wanted = is_due(tick, self.period_ticks) & listening
+        return state, where_needed(wanted, Altimeter._reading, _blank(), self, state, seen, stream)
 
     def _reading(self, state: AltimeterState, seen: Seen, stream: Stream) -> RangeReading:
         ground = self._spot(state, seen)
         noise_m = (self.noise_floor_m + self.noise_slope * ground.range_m) * stream.normal(0)
         range_m = ground.range_m * (1.0 + state.scale) + state.bias_m + noise_m
-        valid = self._ranging(ground, seen) & (stream.uniform(1) >= self.dropout_probability)
+        valid = self._ranging(ground) & (stream.uniform(1) >= self.dropout_probability)
         return RangeReading(jnp.where(valid, jnp.maximum(range_m, 0.0), 0.0), valid)
 
     def _spot(self, state: AltimeterState, seen: Seen) -> Echo:
@@ -71,11 +71,10 @@ class Altimeter(AbstractSensor[AltimeterState, RangeReading]):
             hit = hit & one.hit
         return Echo(sum(on_axis_m, jnp.zeros(())) * share, sum((one.cos_incidence for one in rays), jnp.zeros(())) * share, hit)
 
-    def _ranging(self, ground: Echo, seen: Seen) -> Flag:
+    def _ranging(self, ground: Echo) -> Flag:
         within = (ground.range_m >= self.range_min_m) & (ground.range_m <= self.range_max_m)
         facing = ground.cos_incidence >= jnp.cos(self.incidence_max_rad)
-        # The lander's own reach, so that a batch-mate who is low cannot make this reading appear.
-        return ground.hit & within & facing & seen.devices_on.altimeter & in_reach(seen.truth, self.range_max_m)
+        return ground.hit & within & facing
 
 
 def _blank() -> RangeReading:

@@ -33,19 +33,8 @@ class Increments(eqx.Module):
     dt_s: Scalar
 
 
-class Reach(eqx.Module):
-    """Whether a beam of the unit could meet ground at all."""
-
-    altimeter: Flag
-    velocimeter: Flag
-
-
 class Seen(eqx.Module):
-    """What the plant hands over at the end of a cycle.
-
-    `any_in_reach` decides only whether echoes are computed, so in a batch it must be one flag for all landers (through `pmax`):
-    a flag per lander turns the branch into a select, and every ray is then cast every tick.
-    """
+    """What the plant hands over at the end of a cycle."""
 
     truth: Kinematics
     increments: Increments
@@ -54,7 +43,7 @@ class Seen(eqx.Module):
     propellant_kg: Scalar
     t_s: Scalar
     devices_on: DevicesOn
-    any_in_reach: Reach
+    watched: Flag  # or else nobody will look at the readings, and rays need not be cast
 
 
 class AbstractSensor(eqx.Module, Generic[StateT, ReadingT]):

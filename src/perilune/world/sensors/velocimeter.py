@@ -1,10 +1,10 @@
 """Doppler velocimeter: closing speed and slant range along several beams."""
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from perilune.math.batching import where_needed
 from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
@@ -54,9 +54,9 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
         )
 
     def measure(self, state: VelocimeterState, seen: Seen, stream: Stream, tick: Index) -> tuple[VelocimeterState, VelocimeterReading]:
-        wanted = is_due(tick, self.period_ticks) & seen.any_in_reach.velocimeter
-        reading = jax.lax.cond(wanted, lambda: self._reading(state, seen, stream), lambda: _blank(len(self.beams_body)))
-        return state, reading
+        listening = seen.devices_on.velocimeter & in_reach(seen.truth, self.range_max_m) & seen.watched
+        wanted = is_due(tick, self.period_ticks) & listening
+        return state, where_needed(wanted, Velocimeter._reading, _blank(len(self.beams_body)), self, state, seen, stream)
 
     def _reading(self, state: VelocimeterState, seen: Seen, stream: Stream) -> VelocimeterReading:
         beams_body = tuple(turned(beam, state.mount_body_rad) for beam in self.beams_body)
@@ -81,14 +81,13 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
         return (
             speed_m_s * (1.0 + state.speed_scale[k]) + speed_noise_m_s,
             ground.range_m * (1.0 + state.range_scale[k]) + range_noise_m,
-            self._locked(ground, seen) & (stream.uniform(2) >= self.dropout_probability),
+            self._locked(ground) & (stream.uniform(2) >= self.dropout_probability),
         )
 
-    def _locked(self, ground: Echo, seen: Seen) -> Flag:
+    def _locked(self, ground: Echo) -> Flag:
         within = (ground.range_m >= self.range_min_m) & (ground.range_m <= self.range_max_m)
         facing = ground.cos_incidence >= jnp.cos(self.incidence_max_rad)
-        # The lander's own reach, so that a batch-mate who is low cannot make this reading appear.
-        return ground.hit & within & facing & seen.devices_on.velocimeter & in_reach(seen.truth, self.range_max_m)
+        return ground.hit & within & facing
 
 
 def _blank(count: int) -> VelocimeterReading:
