@@ -4,9 +4,11 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from difflib import get_close_matches
 from enum import IntEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -148,14 +150,14 @@ def _check_faults(faults: list[str]) -> None:
 
 def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:
     """Fly, write the folder, and return what `--json` prints. Progress goes to standard error."""
-    _keep_compiled_programs()
+    kept = _keep_compiled_programs()
     import perilune
-    from perilune.report.folder import write_flight
     from perilune.report.live import Watch
 
-    with Watch(_console(to_stderr=True)) as watch:
-        flight = perilune.fly(mission, progress=watch, **choices)  # type: ignore[attr-defined]
-    files = write_flight(flight, mission, folder)
+    with ThreadPoolExecutor(max_workers=1) as beside, Watch(_console(to_stderr=True)) as watch:
+        report = beside.submit(import_module, "perilune.report.folder")  # matplotlib takes as long as loading the programs
+        flight = perilune.fly(mission, progress=watch, keep_in=kept, **choices)  # type: ignore[attr-defined]
+    files = report.result().write_flight(flight, mission, folder)
     return {**flight.outcome, "files": files}
 
 
@@ -207,11 +209,13 @@ def _console(to_stderr: bool) -> Console:
     return Console(stderr=to_stderr, highlight=False)
 
 
-def _keep_compiled_programs() -> None:
-    """Compiled programs are kept between flights, unless the user has a place of their own for them."""
+def _keep_compiled_programs() -> Path | None:
+    """Compiled programs are kept between flights, unless the user has a place of their own for them, or wants none kept."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "perilune" / "jax"))
+    folder = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "perilune" / "jax"))
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    wanted = os.environ.get("JAX_ENABLE_COMPILATION_CACHE", "true").lower() not in ("0", "false", "no", "off")
+    return Path(folder) / "perilune" if folder and wanted else None
 
 
 @contextmanager

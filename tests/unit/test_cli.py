@@ -1,13 +1,14 @@
 """The command line: exit status, what goes to which stream, and folders that are never overwritten."""
 
 import json
+from pathlib import Path
 
 import pytest
 from synthetic_flight import SyntheticFlight, outcome
 from typer.testing import CliRunner
 
 import perilune
-from perilune.cli import app
+from perilune.cli import _keep_compiled_programs, app
 from perilune.faults.catalogue import CATALOGUE
 from perilune.scenario.errors import ScenarioError
 from perilune.sim.progress import Progress
@@ -21,7 +22,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
 
-    def fly(mission, seed, from_phase, faults, progress):
+    def fly(mission, seed, from_phase, faults, progress, keep_in):
         asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults})
         if seed == 13:
             raise ScenarioError("seed 13 cannot be flown")
@@ -123,3 +124,21 @@ def test_the_end_is_told_in_words():
     assert "LANDED" in told.stdout
     assert "vertical speed" in told.stdout
     assert "flights/luna-25-seed0-001/report.html" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"XDG_CACHE_HOME": "/caches"}, "/caches/perilune/jax/perilune"),
+        ({"JAX_COMPILATION_CACHE_DIR": "/mine"}, "/mine/perilune"),
+        ({"JAX_COMPILATION_CACHE_DIR": ""}, None),
+        ({"JAX_COMPILATION_CACHE_DIR": "/mine", "JAX_ENABLE_COMPILATION_CACHE": "false"}, None),
+    ],
+)
+def test_programs_are_kept_where_jax_keeps_its_own(environment, folder, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR", "JAX_ENABLE_COMPILATION_CACHE"):
+        monkeypatch.setenv(name, "")  # so that it is put back as it was
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert _keep_compiled_programs() == (Path(folder) if folder else None)

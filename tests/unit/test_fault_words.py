@@ -83,6 +83,7 @@ def test_bad_words_are_told_what_is_allowed(words, said):
     [
         ("engine.stuck.3", "--fault engine.stuck.3: luna-25 has 3 engines, numbered from 0"),
         ("thruster.stuck-on.20", "luna-25 has 20 thrusters, numbered from 0"),
+        ("state.upset.100000:1", "--fault state.upset.100000:1: flight software of luna-25 has "),
         ("no.such", "there is no such fault"),
     ],
 )

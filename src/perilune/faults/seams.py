@@ -1,6 +1,6 @@
 """The seams at which fault rows act: plant, sensors, memory, actuators. Without faults each is the identity, leaf for leaf."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -86,13 +86,17 @@ def corrupt_commands(effects: Effects, commands: Commands) -> Commands:
     )
 
 
+def words_of(memory: Any) -> list[int]:
+    """Which leaves of flight software's state a `state.upset` may strike, by place: its words in order."""
+    return [place for place, leaf in enumerate(jax.tree.leaves(memory)) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
+
+
 def upset(effects: Effects, any_fault: Flag, memory: Tree) -> Tree:
     """Memory seam: add a size to one word of flight software's state (the first element, where the word is an array)."""
 
     def struck(tree: Tree) -> Tree:
         leaves, structure = jax.tree.flatten(tree)
-        words = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
-        for number, place in enumerate(words):
+        for number, place in enumerate(words_of(tree)):
             hit = (effects.upset > 0.0) & (effects.upset_word == number)
             flat = jnp.ravel(leaves[place])
             flat = flat.at[0].set(jnp.where(hit, flat[0] + effects.upset_size, flat[0]))

@@ -4,6 +4,7 @@ import math
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,7 +13,7 @@ from perilune.dynamics.rigid_body import RigidBody
 from perilune.faults.effects import no_effects
 from perilune.faults.plan import FaultPlan, FaultRow, fault_plan
 from perilune.fsw.control.attitude import pointing
-from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance
+from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
 from perilune.fsw.guidance.request import LocalState
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
@@ -22,12 +23,14 @@ from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrus
 from perilune.scenario.build_world import build_world
 from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
+from perilune.scenario.programs import DIRECT, Programs
 from perilune.scenario.schema import MissionFile
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
 from perilune.sim.mission import Mission, Phase, PhaseKind
 from perilune.sim.outcome import Limits
 from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_at_periapsis
+from perilune.types import Scalar
 from perilune.world.plant import World
 
 # Assumed when the flight is laid out; the flight itself takes as long as it takes.
@@ -56,9 +59,24 @@ class _Orbits(NamedTuple):
     burn_before_ignition_s: float  # middle of the descent-orbit burn; zero without one
 
 
-def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
+def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Programs = DIRECT) -> Flightplan:
     """Everything that a flight from the pre-landing orbit needs; ScenarioError when the orbit cannot reach the site."""
-    orbits = _orbits(file)
+    table = _fault_plan(faults)
+    # A map beside the file may change while the file does not, so such a mission is built anew.
+    shelf = programs.shelf if file.terrain.map is None else None
+    words = file.model_dump_json()
+    parts = shelf.find("mission", words) if shelf is not None else None
+    if parts is None:
+        parts = _laid_out(file, programs)
+        if shelf is not None:
+            shelf.put("mission", words, parts)
+    mission, phases, spread, epoch = parts
+    return Flightplan(eqx.tree_at(lambda m: m.faults, mission, table), phases, spread, epoch, file)
+
+
+def _laid_out(file: MissionFile, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch]:
+    """The flight plan of a file, without faults."""
+    orbits = _orbits(file, programs)
     landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
     cycle_s = float(file.flight_software.cycle_s)
     ignition_s = orbits.start_s
@@ -66,7 +84,7 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
     ephemeris = load_ephemeris(epoch, WINDOW_S)
     world = build_world(file, ephemeris)
     at_ignition = _at_ignition(file, world, orbits)
-    start, burn_m_s = _back_to_start(file, world, at_ignition, orbits)
+    start, burn_m_s = _back_to_start(file, (world, at_ignition), orbits, programs)
     burn_s = orbit_burn_duration_s(file, burn_m_s)
     burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s
     moments = Moments(burn_at_s, burn_m_s, ignition_s)
@@ -74,14 +92,14 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = ()) -> Flightplan:
     mission = Mission(
         world=world,
         fsw=build_fsw(file, ephemeris, moments),
-        faults=_fault_plan(faults),
+        faults=fault_plan(),
         limits=_limits(file),
-        start=_body(world, start, first_burn_s),
+        start=_body((world, start), first_burn_s, programs),
         propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg)),
         quiet=no_effects(sum(g.count for g in file.engines), sum(g.count for g in file.thrusters)),
         tick_s=jnp.asarray(cycle_s),
     )
-    return Flightplan(mission, _phases(file, moments, burn_s), spread_of(file), epoch, file)
+    return mission, _phases(file, moments, burn_s), spread_of(file), epoch
 
 
 def _fault_plan(faults: tuple[FaultRow, ...]) -> FaultPlan:
@@ -107,13 +125,13 @@ def _limits(file: MissionFile) -> Limits:
     return Limits(*(jnp.asarray(number) for number in numbers))
 
 
-def _orbits(file: MissionFile) -> _Orbits:
+def _orbits(file: MissionFile, programs: Programs) -> _Orbits:
     orbit = file.orbit
     low_km = orbit.descent.periapsis_altitude_km if orbit.descent is not None else orbit.periapsis_altitude_km
     high_m = 1e3 * float(orbit.apoapsis_altitude_km)
     ignition = ellipse_of_altitudes(1e3 * float(low_km), high_m)
     before = ellipse_of_altitudes(1e3 * float(orbit.periapsis_altitude_km), high_m)
-    braking_s, range_m = braking_estimate(file, ignition)
+    braking_s, range_m = braking_estimate(file, ignition, programs)
     mean_radius_m = 0.5 * (ignition.periapsis_m + RADIUS_MOON_M + float(file.site.elevation_m))
     arc_rad = (range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m
     burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if orbit.descent is not None else 0.0
@@ -121,7 +139,7 @@ def _orbits(file: MissionFile) -> _Orbits:
     return _Orbits(ignition, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
 
 
-def braking_estimate(file: MissionFile, ellipse: Ellipse) -> tuple[float, float]:
+def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Programs = DIRECT) -> tuple[float, float]:
     """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence at the lowest point."""
     guidance: BrakingGuidance = braking_guidance(file)
     thrust_n, exhaust_m_s = braking_thrust(file)
@@ -140,11 +158,20 @@ def braking_estimate(file: MissionFile, ellipse: Ellipse) -> tuple[float, float]
     zero = jnp.asarray(0.0)
     mass_kg = jnp.asarray(float(file.vehicle.mass_start_kg))
     aim = BrakingAim(local, jnp.asarray(thrust_n), jnp.asarray(exhaust_m_s), mass_kg, zero, zero)
-    state = guidance.init()
-    update = eqx.filter_jit(guidance.update)
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), guidance.init())  # of settled type: one program, not two
     for _ in range(40):
-        state = update(state, aim, jnp.asarray(False))
+        state = programs(_guided, guidance, state, aim)
     return float(state.time_to_go_s), float(state.range_m)
+
+
+@eqx.filter_jit
+def _guided(guidance: BrakingGuidance, state: BrakingState, aim: BrakingAim) -> BrakingState:
+    return guidance.update(state, aim, jnp.asarray(False))
+
+
+@eqx.filter_jit
+def _coasted(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) -> Orbit:
+    return coasted_orbit(world, orbit, start_s, duration_s)
 
 
 def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
@@ -162,23 +189,24 @@ def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
     return Orbit(vec3(r_lci_m), vec3(v_lci_m_s))
 
 
-def _back_to_start(file: MissionFile, world: World, at_ignition: Orbit, orbits: _Orbits) -> tuple[Orbit, float]:
+def _back_to_start(file: MissionFile, ignition: tuple[World, Orbit], orbits: _Orbits, programs: Programs) -> tuple[Orbit, float]:
     """The state at mission elapsed time zero, and the velocity that the descent-orbit burn takes out (m/s)."""
-    back = eqx.filter_jit(coasted_orbit)
+    world, at_ignition = ignition
     if file.orbit.descent is None:
-        return back(world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.start_s)), 0.0
+        return programs(_coasted, world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.start_s)), 0.0
     burn_at_s = orbits.start_s - orbits.burn_before_ignition_s
-    high = back(world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.burn_before_ignition_s))
+    high = programs(_coasted, world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.burn_before_ignition_s))
     radius_m, speed_m_s = float(high.r_lci_m.norm()), float(high.v_lci_m_s.norm())
     before = ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
     burn_m_s = before.speed_m_s(radius_m) - speed_m_s
     faster = Orbit(high.r_lci_m, high.v_lci_m_s + high.v_lci_m_s.unit() * burn_m_s)
-    return back(world, faster, jnp.asarray(burn_at_s), jnp.asarray(-burn_at_s)), burn_m_s
+    return programs(_coasted, world, faster, jnp.asarray(burn_at_s), jnp.asarray(-burn_at_s)), burn_m_s
 
 
-def _body(world: World, start: Orbit, first_burn_s: float) -> RigidBody:
+def _body(beginning: tuple[World, Orbit], first_burn_s: float, programs: Programs) -> RigidBody:
     """At the start, held in the attitude in which the first burn begins: flying backwards, +x down."""
-    then = eqx.filter_jit(coasted_orbit)(world, start, jnp.asarray(0.0), jnp.asarray(first_burn_s))
+    world, start = beginning
+    then = programs(_coasted, world, start, jnp.asarray(0.0), jnp.asarray(first_burn_s))
     backwards, keel = -then.v_lci_m_s.unit(), -then.r_lci_m.cross(then.v_lci_m_s).unit()
     still = Vec3(*(jnp.zeros(()) for _ in range(3)))
     return RigidBody(start.r_lci_m, start.v_lci_m_s, pointing(backwards, keel.cross(backwards)), still)

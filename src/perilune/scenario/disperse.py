@@ -14,6 +14,7 @@ from perilune.math.random import Stream, stream_of_seed
 from perilune.math.vector import Vec3
 from perilune.moon.relief import draw_offset
 from perilune.moon.terrain import seen_at, with_site_elevation
+from perilune.scenario.programs import DIRECT, Programs
 from perilune.scenario.schema import MissionFile
 from perilune.sim.fly import Fleet
 from perilune.sim.mission import Mission
@@ -130,9 +131,9 @@ def _own_leaves(mission: Mission, spread: Spread, seeds: Int[Array, " landers"])
     return jax.vmap(lambda seed: _drawn(dispersed(mission, spread, seed)))(seeds)
 
 
-def fleet_of(mission: Mission, spread: Spread, seeds: Int[Array, " landers"]) -> Fleet:
+def fleet_of(mission: Mission, spread: Spread, seeds: Int[Array, " landers"], programs: Programs = DIRECT) -> Fleet:
     """A batch of flights: one mission shared, and of each flight only what it drew."""
     empty = jax.tree.map(lambda _: None, mission)
     mask = eqx.tree_at(_drawn, jax.tree.map(lambda _: False, mission), jax.tree.map(lambda _: True, _drawn(mission)))
-    own = eqx.tree_at(_drawn, empty, _own_leaves(mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
+    own = eqx.tree_at(_drawn, empty, programs(_own_leaves, mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
     return Fleet(shared=eqx.filter(mission, mask, inverse=True), own=own, seeds=seeds)

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.faults.catalogue import FaultError, fault_row
-from perilune.faults.plan import FaultRow
+from perilune.faults.plan import FaultRow, Kind
+from perilune.faults.seams import words_of
 from perilune.moon.frames import selenographic
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
@@ -19,6 +20,7 @@ from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import load
+from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.schema import MissionFile
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
@@ -57,10 +59,12 @@ def fly(
     from_phase: str | None = None,
     faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
+    keep_in: Path | None = None,
 ) -> Flight:
     """Fly one mission and record every tick.
 
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
+    In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
     Raises ScenarioError for input that cannot be flown.
     """
     file = load(mission) if isinstance(mission, str | Path) else mission
@@ -70,22 +74,28 @@ def fly(
         raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
-    plan = build(file, _rows(file, faults))
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]))
+    asked = {"seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
+    with kept_programs(keep_in) as programs:
+        return _flown(file, asked, programs, progress or (lambda _: None))
+
+
+def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progress: ProgressCall) -> Flight:
+    plan = build(file, _rows(file, asked["faults"]), programs)
+    _check_words(plan, asked["faults"])
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([asked["seed"]]), programs)
     records, times = [], []
     verdict: Verdict | None = None
-    for chunk in sim.fly(fleet, plan.phases, all_channels, first_time=True):
+    for chunk in sim.fly(fleet, plan.phases, all_channels, programs, first_time=True):
         records.append(jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record))
         # A record shows what was true, and what was believed, when the sensors looked.
         times.append((chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))
         verdict = jax.tree.map(lambda a: np.asarray(a)[0], chunk.states.verdict)
-        if progress is not None:
-            progress(_look(plan, chunk, records[-1], times[-1]))
+        progress(_look(plan, chunk, records[-1], times[-1]))
     if verdict is None:
         raise ScenarioError(f"{file.name}: no powered phase was flown")
     channels = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
     time_s = np.concatenate(times)
-    outcome = _outcome(plan, verdict, (time_s, channels), {"seed": seed, "from": from_phase or file.entries[0], "faults": list(faults)})
+    outcome = _outcome(plan, verdict, (time_s, channels), asked)
     own = jax.tree.map(lambda a: a[0], eqx.filter(fleet.own, eqx.is_array))
     return Flight(outcome, time_s, channels, plan.epoch, eqx.combine(own, fleet.shared).world.terrain)
 
@@ -101,6 +111,17 @@ def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
         if row.unit >= counts.get(kind, row.unit + 1):
             raise ScenarioError(f"--fault {words}: {file.name} has {counts[kind]} {kind}s, numbered from 0")
     return rows
+
+
+def _check_words(plan: Flightplan, faults: Sequence[str]) -> None:
+    """Flight software's memory ends somewhere; how many words it has is known when it is built."""
+    struck = [(words, row) for words, row in zip(faults, _rows(plan.file, faults), strict=True) if row.kind is Kind.STATE_UPSET]
+    if not struck:
+        return
+    count = len(words_of(eqx.filter_eval_shape(plan.mission.fsw.init, jnp.zeros(()))))
+    for words, row in struck:
+        if row.unit >= count:
+            raise ScenarioError(f"--fault {words}: flight software of {plan.file.name} has {count} words of state, numbered from 0")
 
 
 def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], times: np.ndarray) -> Progress:

@@ -27,6 +27,7 @@ from perilune.wire.uplink import StateVector, Uplink
 CHUNK_TICKS = 100
 
 Recorder = Callable[[Mission, Frame], Any]
+Call = Callable[..., Any]
 
 
 class Fleet(eqx.Module):
@@ -58,7 +59,8 @@ def start(fleet: Fleet, tick: Index) -> MissionState:
         fsw = mission.fsw.init(tick * mission.tick_s)
         return MissionState(world, fsw, no_faults_yet(mission.faults), undecided(), fsw.modes.mode, stream)
 
-    return _each(one, fleet.own, fleet.seeds)
+    # Of settled type, as they come out of a tick: else the first chunk would be a program of its own.
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), _each(one, fleet.own, fleet.seeds))
 
 
 @eqx.filter_jit
@@ -130,24 +132,38 @@ class Chunk(eqx.Module):
     phase: Phase
 
 
-def fly(fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, first_time: bool = False) -> Iterator[Chunk]:
+def at_once(program: Call, *arguments: Any) -> Any:
+    return program(*arguments)
+
+
+def _blank(fleet: Fleet) -> MissionState:
+    """States of the right shape, to compile with."""
+    shapes = eqx.filter_eval_shape(start, fleet, jnp.asarray(0))
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+
+
+def fly(
+    fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, call: Call = at_once, first_time: bool = False
+) -> Iterator[Chunk]:
     """Fly all phases; yields after each chunk. Ends when all landers have a verdict, or with the last phase.
 
-    `first_time` compiles the tick beside the programs that come before it: on two cores the first flight starts sooner.
+    `call` runs a program on its arguments. `first_time` compiles the tick beside the programs that come before it: on two cores the
+    first flight starts sooner.
     """
-    states = start(fleet, jnp.asarray(phases[0].start_tick))
+    now = jnp.asarray(phases[0].start_tick)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        compiling = beside.submit(fly_chunk, fleet, states, jnp.asarray(phases[0].start_tick), recorder) if first_time else None
+        compiling = beside.submit(call, fly_chunk, fleet, _blank(fleet), now, recorder) if first_time else None
+        states = call(start, fleet, now)
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
             if phase.kind is PhaseKind.COAST:
-                states = sleep(fleet, states, first, last)
+                states = call(sleep, fleet, states, first, last)
                 continue
-            states = wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
+            states = call(wake, fleet, states, first, jnp.asarray(phase.uplink_at_start))
             if compiling is not None:
                 compiling.result()
             for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
-                states, record = fly_chunk(fleet, states, jnp.asarray(tick), recorder)
+                states, record = call(fly_chunk, fleet, states, jnp.asarray(tick), recorder)
                 yield Chunk(states, record, tick, phase)
                 if all_over(states):
                     return

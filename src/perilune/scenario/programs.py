@@ -1,0 +1,157 @@
+"""Calls by compiled programs that are kept on disk: what was traced and compiled once is loaded the next time, and neither is done again.
+
+JAX's own compile cache finds a program by what tracing gives, so it spares the compiling only; for a single flight tracing takes longer
+than flying. Here a program is found by what tracing depends on: the function, and structure, types and fixed values of its arguments.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
+from jax.experimental.serialize_executable import deserialize_and_load, serialize
+
+from perilune.scenario.shelf import Shelf
+
+
+class _Place(int):
+    """Where in the list of arrays a leaf stands."""
+
+
+class _Call(NamedTuple):
+    """Arguments taken apart: the arrays, and a tree of the rest with a place for each array."""
+
+    arrays: list[jax.Array]
+    rest: Any
+
+    def identity(self) -> tuple:
+        """All that tracing sees of the arguments: the tree, fixed values in words, and the kinds of the arrays."""
+        fixed, tree = jax.tree.flatten(self.rest)
+        kinds = tuple((array.shape, array.dtype.name, array.aval.weak_type) for array in self.arrays)
+        return tree, tuple(_word(leaf) for leaf in fixed), kinds
+
+
+class _Program:
+    def __init__(self, compiled: Any, returned: Any):
+        self._compiled = compiled
+        self._leaves, self._tree = jax.tree.flatten(returned)
+
+    def __call__(self, arrays: list[jax.Array]) -> Any:
+        given = self._compiled(*arrays)
+        return jax.tree.unflatten(self._tree, [given[leaf] if isinstance(leaf, _Place) else leaf for leaf in self._leaves])
+
+
+class Programs:
+    """Calls functions by the programs of a shelf; without one, as they are."""
+
+    def __init__(self, shelf: Shelf | None = None):
+        self.shelf = shelf
+        self._ready: dict[tuple, _Program] = {}
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """The result of a function under `eqx.filter_jit`; arguments are trees of arrays and fixed values.
+
+        A function that is not of a module of the package, or a fixed value that does not say in words what it is, is called as it is.
+        """
+        if self.shelf is None:
+            return function(*arguments)
+        call, name = _taken_apart(arguments), _name(function)
+        identity = call.identity()
+        if name is None or None in identity[1]:
+            return function(*arguments)
+        key = (name, identity)
+        if key not in self._ready:
+            self._ready[key] = _found(self.shelf, key, call) or _made(self.shelf, key, (function, call))
+        return self._ready[key](call.arrays)
+
+
+DIRECT = Programs()
+
+
+@contextmanager
+def kept_programs(folder: Path | None) -> Iterator[Programs]:
+    """Programs of a folder; without one, functions are called as they are.
+
+    JAX's own compile cache rests meanwhile: a program that came out of it cannot be written down again (on the CPU its parts are missing).
+    """
+    if folder is None:
+        yield DIRECT
+        return
+    before = bool(jax.config.values["jax_enable_compilation_cache"])
+    _use_cache_of_jax(False)
+    try:
+        yield Programs(Shelf(folder))
+    finally:
+        _use_cache_of_jax(before)
+
+
+def _use_cache_of_jax(wanted: bool) -> None:
+    jax.config.update("jax_enable_compilation_cache", wanted)
+    reset_cache()  # or the setting is not looked at again
+
+
+def _found(shelf: Shelf, key: tuple, call: _Call) -> _Program | None:
+    parts = shelf.find(key[0], _words(key))
+    try:
+        rest, returned, executable, trees = parts
+        same = _Call(call.arrays, rest).identity() == key[1]
+        return _Program(deserialize_and_load(executable, *trees), returned) if same else None
+    except Exception:  # nothing there, or a program that this device refuses
+        return None
+
+
+def _made(shelf: Shelf, key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> _Program:
+    function, call = wanted
+    compiled, returned = _compiled(function, call)
+    try:
+        executable, *trees = serialize(compiled)
+    except (ValueError, NotImplementedError, RuntimeError):  # a device whose programs cannot be kept
+        return _Program(compiled, returned)
+    shelf.put(key[0], _words(key), (call.rest, returned, executable, trees))
+    return _Program(compiled, returned)
+
+
+def _compiled(function: Callable[..., Any], call: _Call) -> tuple[Any, Any]:
+    """The program of a call, and the tree of its result with a place for each array."""
+    results = []
+
+    def flat(*arrays: Any) -> list[Any]:
+        result = _taken_apart(function(*_put_together(arrays, call.rest)))
+        results.append(result.rest)
+        return result.arrays
+
+    return jax.jit(flat).lower(*call.arrays).compile(), results[0]
+
+
+def _taken_apart(tree: Any) -> _Call:
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = [leaf for leaf in leaves if eqx.is_array(leaf)]
+    places = iter(range(len(arrays)))
+    return _Call(arrays, jax.tree.unflatten(structure, [_Place(next(places)) if eqx.is_array(leaf) else leaf for leaf in leaves]))
+
+
+def _put_together(arrays: Any, rest: Any) -> Any:
+    return jax.tree.map(lambda leaf: arrays[leaf] if isinstance(leaf, _Place) else leaf, rest)
+
+
+def _name(function: Any) -> str | None:
+    """The full name of a function of the package; None for one that is made anew at each call, and so may hold values."""
+    function = getattr(function, "__wrapped__", function)
+    name = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', '<locals>')}"
+    return name if name.startswith("perilune.") and "<" not in name and not hasattr(function, "__self__") else None
+
+
+def _word(leaf: Any) -> str | None:
+    """A fixed value in words; None if words do not say all that it is."""
+    if isinstance(leaf, bool | int | float | complex | str | bytes | Enum):
+        return f"{type(leaf).__qualname__} {leaf!r}"
+    return _name(leaf)
+
+
+def _words(key: tuple) -> str:
+    name, (tree, fixed, kinds) = key
+    return "\n".join((name, str(tree), *fixed, repr(kinds)))
