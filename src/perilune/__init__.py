@@ -4,11 +4,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from perilune.scenario.flight import Flight, fly
+    from perilune.scenario.forces import Forces
     from perilune.scenario.load import load
+    from perilune.scenario.propagate import Trajectory, propagate
 
-__all__ = ["Flight", "fly", "load"]
+__all__ = ["Flight", "Forces", "Trajectory", "fly", "load", "propagate"]
 
-_HOMES = {"load": "perilune.scenario.load", "fly": "perilune.scenario.flight", "Flight": "perilune.scenario.flight"}
+_HOMES = {
+    "Flight": "perilune.scenario.flight",
+    "Forces": "perilune.scenario.forces",
+    "Trajectory": "perilune.scenario.propagate",
+    "fly": "perilune.scenario.flight",
+    "load": "perilune.scenario.load",
+    "propagate": "perilune.scenario.propagate",
+}
 
 
 def __getattr__(name: str) -> Any:

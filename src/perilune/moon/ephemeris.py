@@ -90,8 +90,8 @@ def load_ephemeris(epoch: Epoch, duration_s: float) -> Ephemeris:
 
     DE421 is a TDB ephemeris, and so is the time of the result.
     """
-    source = _source()
-    _refuse_outside(source, epoch, duration_s)
+    source = de421_source()
+    refuse_outside(source, epoch, duration_s)
     return Ephemeris(
         moon_from_earth_m=_cut(source, source.load("moon") * M_PER_KM, epoch, duration_s),
         sun_from_barycentre_m=_cut(source, _sun_from_barycentre_km(source) * M_PER_KM, epoch, duration_s),
@@ -100,7 +100,7 @@ def load_ephemeris(epoch: Epoch, duration_s: float) -> Ephemeris:
     )
 
 
-def _source() -> Source:
+def de421_source() -> Source:
     return De421(de421)
 
 
@@ -114,24 +114,25 @@ def _sun_from_barycentre_km(source: Source) -> Series:
 def _cut(source: Source, series: Series, epoch: Epoch, duration_s: float) -> ChebyshevRecords:
     """The records that cover the window, degree first, and the time of their start in seconds from the epoch."""
     span_s = (source.jomega - source.jalpha) / len(series) * DAY_S
-    from_start_s = _seconds_from_start(source, epoch)
-    first = max(int((from_start_s - MARGIN_S) // span_s), 0)
-    last = min(int((from_start_s + duration_s + MARGIN_S) // span_s), len(series) - 1)
+    from_start_s = seconds_from_start(source, epoch)
+    # As many as such a window can touch on any date: the number of records is structure, and dates are values.
+    count = min(int((duration_s + 2.0 * MARGIN_S) // span_s) + 2, len(series))
+    first = min(max(int((from_start_s - MARGIN_S) // span_s), 0), len(series) - count)
     return ChebyshevRecords(
-        coefficients=jnp.asarray(np.moveaxis(series[first : last + 1], 2, 1)),
+        coefficients=jnp.asarray(np.moveaxis(series[first : first + count], 2, 1)),
         t_start_s=jnp.asarray(first * span_s - from_start_s, dtype=float),
         span_s=jnp.asarray(span_s, dtype=float),
     )
 
 
-def _seconds_from_start(source: Source, epoch: Epoch) -> float:
+def seconds_from_start(source: Source, epoch: Epoch) -> float:
     return (epoch.day - (source.jalpha - JD_J2000)) * DAY_S + epoch.second_s
 
 
-def _refuse_outside(source: Source, epoch: Epoch, duration_s: float) -> None:
+def refuse_outside(source: Source, epoch: Epoch, duration_s: float) -> None:
     if duration_s < 0.0:
         raise EphemerisRangeError(f"duration_s is {duration_s}; it must not be negative: start the window at the earlier epoch")
-    start_s = _seconds_from_start(source, epoch)
+    start_s = seconds_from_start(source, epoch)
     if start_s < 0.0 or start_s + duration_s > (source.jomega - source.jalpha) * DAY_S:
         raise EphemerisRangeError(
             f"the window starts {epoch.day / DAYS_PER_YEAR:+.1f} years from J2000 and lasts {duration_s / DAY_S:.1f} days; "
