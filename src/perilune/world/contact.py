@@ -1,5 +1,7 @@
 """Touchdown: rest, tip-over or crash comes out of what the ground does to the pads and the hull."""
 
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -77,6 +79,15 @@ class _Frame(eqx.Module):
     dt_s: Scalar
 
 
+class _Footing(eqx.Module):
+    """Legs, the planes under their pads, and the points of the hull, each along one axis; the plane under the hull."""
+
+    legs: Any
+    planes: Any
+    r_hull_body_m: Any
+    mean_plane: GroundPlane
+
+
 class _Facing(eqx.Module):
     """A ground plane from the body: normal in body axes, height of the centre of mass above it."""
 
@@ -120,23 +131,24 @@ def advance_contact(
     **Reference.** Rogers, NASA TN D-6850 (1972): struts of the lunar module.
     Simo & Hughes, Computational Inelasticity (1998): return mapping.
     """
-    mean_plane = _mean_plane(planes)
+    footing = _Footing(_together(gear.legs), _together(planes), _together(gear.r_hull_body_m), _mean_plane(planes))
     spin_site = body.q_site_body @ body.omega_body_rad_s.scaled_by(load.inertia_kg_m2)
     motion = _Motion(body.r_site_m, body.v_site_m_s, body.q_site_body, spin_site)
-    untouched = jnp.zeros((), dtype=bool)
-    start = (state, motion, zero_vec3(), tuple(untouched for _ in gear.legs), untouched)
-    start = jax.tree.map(lambda leaf: leaf if leaf is untouched else jnp.asarray(leaf, dtype=float), start)
+    numbers = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype=float), (_together(state.legs), _together(state.hull), motion, zero_vec3()))
+    untouched = jnp.zeros(len(gear.legs), dtype=bool), jnp.zeros(len(gear.r_hull_body_m), dtype=bool)
 
     def step(_, carry):
-        gear_state, motion, impulse_site_n_s, pads, hull = carry
-        gear_state, motion, force_site_n, touches = _fine_step(gear, gear_state, motion, (*planes, mean_plane), load, dt_s)
-        pads = tuple(before | now for before, now in zip(pads, touches[0], strict=True))
-        return gear_state, motion, impulse_site_n_s + force_site_n * dt_s, pads, hull | touches[1]
+        (legs, hull, motion, impulse_site_n_s), touched = carry
+        legs, hull, motion, force_site_n, touches = _fine_step(gear, (legs, hull, motion), footing, load, dt_s)
+        touched = touched[0] | touches[0], touched[1] | touches[1]
+        return (legs, hull, motion, impulse_site_n_s + force_site_n * dt_s), touched
 
-    state, motion, impulse_site_n_s, pads, hull = jax.lax.fori_loop(0, n_steps, step, start)
+    end, (pads, points) = jax.lax.fori_loop(0, n_steps, step, (numbers, untouched))
+    legs, hull, motion, impulse_site_n_s = end
     omega_body = _rate_body(motion.q_site_body.inverse() @ motion.spin_site_n_m_s, load)
     body = ContactBody(motion.r_site_m, motion.v_site_m_s, motion.q_site_body, omega_body)
-    return state, body, ContactReport(impulse_site_n_s / load.mass_kg, jnp.stack(pads), hull)
+    report = ContactReport(impulse_site_n_s / load.mass_kg, pads, jnp.any(points))
+    return GearState(_apart(legs, len(gear.legs)), _apart(hull, len(gear.r_hull_body_m))), body, report
 
 
 def step_max_s(gear: LandingGear, load: ContactLoad) -> Scalar:
@@ -161,36 +173,49 @@ def _rate_body(spin_body_n_m_s: Vec3, load: ContactLoad) -> Vec3:
     return Vec3(spin_body_n_m_s.x / inertia.x, spin_body_n_m_s.y / inertia.y, spin_body_n_m_s.z / inertia.z)
 
 
-def _seen_from_body(motion: _Motion, planes: tuple[GroundPlane, ...], load: ContactLoad, dt_s: Scalar):
+def _together(parts: tuple) -> Any:
+    """Legs, or points, along one axis: all go through one program, which is a quarter of the work to compile and to start."""
+    return jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf, dtype=float) for leaf in leaves]), *parts) if parts else ()
+
+
+def _apart(whole: Any, count: int) -> tuple:
+    return tuple(jax.tree.map(lambda leaf, k=k: leaf[k], whole) for k in range(count))
+
+
+def _seen_from_body(motion: _Motion, load: ContactLoad, dt_s: Scalar) -> tuple[_Axes, _Frame]:
     axes = computed_once(_Axes(*motion.q_site_body.axes()))
     v_body = computed_once(axes.to_body(motion.v_site_m_s))
-    frame = _Frame(v_body, _rate_body(axes.to_body(motion.spin_site_n_m_s), load), dt_s)
-    facing = tuple(_Facing(axes.to_body(p.normal_site), p.normal_site.dot(motion.r_site_m - p.point_site_m)) for p in planes)
-    return axes, frame, computed_once(facing)
+    return axes, _Frame(v_body, _rate_body(axes.to_body(motion.spin_site_n_m_s), load), dt_s)
 
 
-def _fine_step(gear, state, motion, planes, load, dt_s):
+def _facing(plane: GroundPlane, axes: _Axes, motion: _Motion) -> _Facing:
+    return computed_once(_Facing(axes.to_body(plane.normal_site), plane.normal_site.dot(motion.r_site_m - plane.point_site_m)))
+
+
+def _fine_step(gear, state, footing, load, dt_s):
     """Forces at the present place, then speeds, then places."""
-    axes, frame, facing = _seen_from_body(motion, planes, load, dt_s)
-    force_body, torque_body = zero_vec3(), load.torque_body_n_m
-    legs, pads = [], []
-    for leg, leg_state, plane in zip(gear.legs, state.legs, facing[:-1], strict=True):
+    legs, hull, motion = state
+    axes, frame = _seen_from_body(motion, load, dt_s)
+    below = _facing(footing.mean_plane, axes, motion)
+
+    def pad(leg, leg_state, plane):
         arm = computed_once(leg.r_pad_body_m + _set_displacement(leg, leg_state) - load.com_body_m)
-        leg_state, force = _leg_step(gear, leg, leg_state, arm, plane, frame)
-        force_body, torque_body = force_body + force, torque_body + arm.cross(force)
-        legs.append(leg_state)
-        pads.append(force.norm_squared() > 0.0)
-    hull, hit = [], jnp.zeros((), dtype=bool)
-    for r_point, point_state in zip(gear.r_hull_body_m, state.hull, strict=True):
+        leg_state, force = _leg_step(gear, leg, leg_state, arm, _facing(plane, axes, motion), frame)
+        return leg_state, (force, arm.cross(force)), force.norm_squared() > 0.0
+
+    def point(r_point, point_state):
         arm = r_point - load.com_body_m
-        point_state, force = _hull_step(gear.hull, point_state, arm, facing[-1], frame)
-        force_body, torque_body = force_body + force, torque_body + arm.cross(force)
-        hull.append(point_state)
-        hit = hit | (force.norm_squared() > 0.0)
-    force_body, torque_body = computed_once((force_body, torque_body))
+        point_state, force = _hull_step(gear.hull, point_state, arm, below, frame)
+        return point_state, (force, arm.cross(force)), force.norm_squared() > 0.0
+
+    legs, on_legs, pads = jax.vmap(pad)(footing.legs, legs, footing.planes)
+    on_hull, points = (zero_vec3(), zero_vec3()), jnp.zeros(0, dtype=bool)
+    if gear.r_hull_body_m:
+        hull, on_hull, points = jax.vmap(point)(footing.r_hull_body_m, hull)
+    force_body, torque_body = computed_once(jax.tree.map(lambda a, b: jnp.sum(a) + jnp.sum(b), on_legs, on_hull))
     force_site = axes.to_site(force_body)
-    motion = _moved(motion, force_site, axes.to_site(torque_body), load, dt_s)
-    return GearState(tuple(legs), tuple(hull)), motion, force_site, (tuple(pads), hit)
+    motion = _moved(motion, force_site, axes.to_site(load.torque_body_n_m + torque_body), load, dt_s)
+    return legs, hull, motion, force_site, (pads, points)
 
 
 def _moved(motion: _Motion, contact_site_n: Vec3, torque_site_n_m: Vec3, load: ContactLoad, dt_s: Scalar) -> _Motion:
