@@ -113,3 +113,15 @@ def canonical(leaf) -> np.ndarray:
     """One NaN for all: sign and payload of a NaN depend on the lane of the processor."""
     numbers = np.ascontiguousarray(np.asarray(leaf))
     return np.where(np.isnan(numbers), np.nan, numbers) if np.issubdtype(numbers.dtype, np.floating) else numbers
+
+
+def fly_phases(plan: Flightplan, fleet: sim.Fleet) -> Descent:
+    """Every phase, coasts with them, until every lander has a verdict; the record is of the powered phases."""
+    flown = Descent(fleet, plan.phases[0].start_tick, sim.start(fleet, jnp.asarray(plan.phases[0].start_tick)))
+    with strictly():
+        for part in sim.fly(fleet, plan.phases, counting_recorder):
+            flown.states.append(jax.tree.map(np.asarray, part.states))
+            if part.record is not None:
+                ticks = {"tick": part.first_tick + np.arange(sim.CHUNK_TICKS)}
+                flown.records.append(jax.tree.map(np.asarray, part.record) | ticks)
+    return flown

@@ -83,10 +83,10 @@ def faults() -> None:
 @app.command()
 def fly(
     mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
-    from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit).")] = None,
+    from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit); else at the earliest phase.")] = None,
     as_flown: Annotated[
         bool | None,
-        typer.Option("--as-flown/--mended", help="Not in this version: what went wrong in the real flight, or the mended design."),
+        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight (--mended is not in this version)."),
     ] = None,
     fault: Annotated[
         list[str] | None,
@@ -104,7 +104,7 @@ def fly(
         _check_faults(fault or [])
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
-            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ())})
+            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "as_flown": bool(as_flown)})
         except BaseException:
             _remove_if_empty(folder)
             raise
@@ -114,14 +114,39 @@ def fly(
         _tell(result)
 
 
+@app.command()
+def plan(
+    mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission with a plan: one of the catalogue, or your own file.")],
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+) -> None:
+    """Which burns take it from the parking orbit to the descent, and what do they cost?"""
+    _keep_compiled_programs()
+    with _bad_input_told(), _console(to_stderr=True).status("planning"):
+        from perilune.report.plan_folder import plan_result, plan_table, write_plan_folder
+        from perilune.scenario.plan import plan as planned_for
+
+        planned = planned_for(mission)
+        result = plan_result(planned)
+        files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
+    if as_json:
+        print(json.dumps(_plain({**result, "files": files}), allow_nan=False))
+        return
+    console = _console(to_stderr=False)
+    console.print(plan_table(result))
+    console.print(f"[dim]{Path(files['plan']).parent}[/]", soft_wrap=True)
+
+
 def _variant(as_flown: bool | None) -> str:
     return "nominal" if as_flown is None else "as-flown" if as_flown else "mended"
 
 
 def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFile:
     mission = load(name_or_path)
-    if variant != "nominal":
-        raise ScenarioError(f"--{variant} is not in this version: {mission.name} flies in its nominal form only")
+    if variant == "mended":
+        raise ScenarioError(f"--mended is not in this version: {mission.name} flies as planned, or as it was flown")
+    if variant == "as-flown" and mission.as_flown is None:
+        raise ScenarioError(f"--as-flown: the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
     if from_phase is not None and from_phase not in mission.entries:
         raise ScenarioError(f"--from {from_phase}: {mission.name} has no such start; {nearest(from_phase, mission.entries)}")
     return mission
@@ -181,10 +206,10 @@ def _tell(result: dict[str, Any]) -> None:
     console.print(summary(result), soft_wrap=True)
 
 
-def _new_folder(wanted: Path | None, stem: str) -> Path:
-    """A folder made just now: the one wanted, or the next free number under `flights/`."""
+def _new_folder(wanted: Path | None, stem: str, shelf: str = "flights") -> Path:
+    """A folder made just now: the one wanted, or the next free number on its shelf."""
     if wanted is None:
-        return next(made for made in (_made(Path("flights") / f"{stem}-{n:03d}") for n in range(1, 100_000)) if made)
+        return next(made for made in (_made(Path(shelf) / f"{stem}-{n:03d}") for n in range(1, 100_000)) if made)
     if (made := _made(wanted)) is None:
         raise ScenarioError(f"--out {wanted} exists already; name a folder that does not (nothing is ever overwritten)")
     return made

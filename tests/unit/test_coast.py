@@ -6,7 +6,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from perilune.sim.coast import Orbit, coast, coasted_orbit
+from flown_fleet import fleet_with
+from perilune.dynamics.rigid_body import RigidBody
+from perilune.math.random import stream_of_seed
+from perilune.moon.frames import lfme_from_lci, moon_orientation
+from perilune.moon.terrain import spherical_terrain
+from perilune.sim import fly as sim
+from perilune.sim.coast import Orbit, coast, coasted_orbit, fallen_orbit, height_m, trail
+from perilune.sim.outcome import Outcome
 
 # RK4 in steps of 10 s over one orbit of 6,500 s, there and back: twice the step error of 1e-4 m that the model states.
 THERE_AND_BACK_M = 2e-4
@@ -14,6 +21,12 @@ THERE_AND_BACK_M = 2e-4
 SPLIT_M = 2e-4
 # Energy about the point mass is not kept: what the field beside it (degree 2: 3e-4 of it) exchanges over an orbit.
 ENERGY_SHARE = 1e-3
+# Where the bisection stops: a tenth of a second halved twelve times, 4 cm along the way and a centimetre of height.
+ON_THE_GROUND_M = 0.05
+# The orbit is led to the ground by steps of two lengths: the step error of THERE_AND_BACK_M, and 25 us at 1.7 km/s.
+SAME_PLACE_M = 0.1
+# Enough velocity taken out to bring the orbit's lowest point (18 km) below any ground.
+FALL_M_S = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +74,11 @@ def test_energy_is_kept_but_for_the_lumps(coasted, orbit, world):
 
 def test_a_coast_moves_the_orbit_and_nothing_else(luna, world, coasted, orbit):
     """Attitude held against the stars, no rates, nothing felt, no propellant."""
-    from perilune.math.random import stream_of_seed
-
     ticks = 20_000
     mission = luna.mission
     before = eqx.filter_jit(world.init)(mission.start, mission.propellant_kg, stream_of_seed(0), jnp.asarray(0))
-    after = eqx.filter_jit(lambda state: coast(world, state, jnp.asarray(0), jnp.asarray(ticks)))(before)
+    after, end_s, struck = eqx.filter_jit(lambda state: coast(world, state, jnp.asarray(0), jnp.asarray(ticks)))(before)
+    assert not bool(struck) and float(end_s) == ticks * float(mission.tick_s)
     expected = coasted(orbit, 0.0, ticks * float(mission.tick_s))
     assert apart_m(Orbit(after.body.r_lci_m, after.body.v_lci_m_s), expected) == 0.0
     same = ("propellant_kg", "propulsion", "slosh", "gear", "sensors", "devices_on", "touch")
@@ -77,3 +89,76 @@ def test_a_coast_moves_the_orbit_and_nothing_else(luna, world, coasted, orbit):
     # What sensors will see is of the new place and time.
     assert float((after.seen.r_lci_m - after.body.r_lci_m).norm()) == 0.0
     assert float(after.altitude_m) != float(before.altitude_m)
+
+
+@pytest.fixture(scope="module")
+def falling(coasted, orbit) -> Orbit:
+    """From half an orbit away, where it is highest, on a way that meets the ground."""
+    high = coasted(orbit, 0.0, 3400.0)
+    return Orbit(high.r_lci_m, high.v_lci_m_s * (1.0 - FALL_M_S / float(high.v_lci_m_s.norm())))
+
+
+@pytest.fixture(scope="module")
+def fallen(world, falling):
+    return eqx.filter_jit(fallen_orbit)(world, falling, jnp.asarray(3400.0), jnp.asarray(20_000.0))
+
+
+def test_a_coast_ends_on_the_ground(world, falling, fallen, coasted):
+    ground, passed_s, struck = fallen
+    assert bool(struck)
+    assert 1000.0 < float(passed_s) < 3400.0
+    assert abs(float(height_m(world, 3400.0 + passed_s, ground))) < ON_THE_GROUND_M
+    assert apart_m(coasted(falling, 3400.0, float(passed_s)), ground) < SAME_PLACE_M
+
+
+def test_it_was_above_the_ground_until_then(world, falling, fallen):
+    """Looked at every minute, by the record's own trail."""
+    end_s = 3400.0 + float(fallen[1])
+    _, rows = eqx.filter_jit(trail)(world, falling, jnp.asarray(3400.0), jnp.asarray(end_s))
+    assert np.all(np.asarray(rows["altitude_m"])[np.asarray(rows["met_s"]) < end_s] > 0.0)
+    assert abs(float(rows["altitude_m"][-1])) < SAME_PLACE_M
+    assert float(rows["met_s"][-1]) == end_s
+
+
+def test_ground_is_met_in_the_middle_of_a_step(world):
+    """Straight down onto a sphere: the time of a fall in uniform gravity, to a share that gravity's growth over 100 m explains."""
+    plain = eqx.tree_at(lambda w: w.terrain, world, spherical_terrain(0.0))
+    q_lci_lfme = moon_orientation(plain.ephemeris, jnp.asarray(0.0)).q_lfme_lci.inverse()
+    up = q_lci_lfme @ world.site.r_origin_lfme_m.unit()
+    above = Orbit(up * (1_737_400.0 + 100.0), up * -20.0)
+    ground, passed_s, struck = eqx.filter_jit(fallen_orbit)(plain, above, jnp.asarray(0.0), jnp.asarray(60.0))
+    gravity_m_s2 = 4.9028e12 / 1_737_450.0**2
+    expected_s = (-20.0 + (20.0**2 + 2.0 * gravity_m_s2 * 100.0) ** 0.5) / gravity_m_s2
+    assert bool(struck)
+    assert float(passed_s) == pytest.approx(expected_s, rel=1e-3)
+    assert float(ground.r_lci_m.norm()) == pytest.approx(1_737_400.0, abs=ON_THE_GROUND_M)
+
+
+def test_a_lander_that_falls_has_its_verdict_and_the_other_flies_on(luna, world, falling, orbit, fallen):
+    """One batch, two orbits."""
+    ticks = 200_000
+    fleet = fleet_with(luna, [0, 1, 2, 3], {})
+    first = jnp.asarray(34_000)
+    states = sim.start(fleet, first)
+    still = states.world.body.omega_body_lci_rad_s
+    both = jax.tree.map(lambda a, b: jnp.stack([a, b, b, b]), Orbit(falling.r_lci_m, falling.v_lci_m_s), orbit)
+    body = RigidBody(both.r_lci_m, both.v_lci_m_s, states.world.body.q_lci_body, still)
+    states = eqx.tree_at(lambda s: s.world.body, states, body)
+    after = sim.sleep(fleet, states, first, first + ticks)
+    verdict = jax.tree.map(np.asarray, after.verdict)
+    assert [Outcome(int(each)) for each in verdict.outcome] == [Outcome.CRASHED] + 3 * [Outcome.FLYING]
+    assert list(verdict.touched) == [True, False, False, False]
+    assert not sim.all_over(after)
+    # Its own ground (the seed draws relief), but within the minute that a kilometre of relief makes.
+    assert verdict.contact.met_s[0] == pytest.approx(3400.0 + float(fallen[1]), abs=60.0)
+    assert verdict.end_met_s[0] == verdict.contact.met_s[0]
+    assert abs(float(after.world.altitude_m[0])) < 1.0
+    r, v = jax.tree.map(lambda a: a[0], (after.world.body.r_lci_m, after.world.body.v_lci_m_s))
+    _, over_ground = lfme_from_lci(moon_orientation(world.ephemeris, jnp.asarray(verdict.contact.met_s[0])), r, v)
+    speed = np.hypot(verdict.contact.vertical_m_s[0], verdict.contact.horizontal_m_s[0])
+    assert speed == pytest.approx(float(over_ground.norm()), rel=1e-9)
+    assert 10.0 < verdict.contact.vertical_m_s[0] < 100.0
+    # A second coast does not move what lies on the ground.
+    again = sim.sleep(fleet, after, first + ticks, first + 2 * ticks)
+    lying = jax.tree.map(lambda a, b: np.array_equal(a[0], b[0], equal_nan=True), after.world, again.world)
+    assert all(jax.tree.leaves(lying))

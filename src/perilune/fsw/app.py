@@ -33,9 +33,9 @@ UNKNOWN_ATTITUDE_RAD = 1.0
 # Accelerometers are counted for this long after a mode has ended.
 TAIL_OFF_S = 2.0
 
-# Slow tasks, in cycles: guidance, the belief field and the filter's covariance once a second.
+# Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
-FILTER_EVERY = 10
+FILTER_EVERY = 5
 
 
 class FswState(eqx.Module):

@@ -10,6 +10,24 @@ from perilune.report.record import Record
 LINEAR_BELOW_M_S = 1.0
 
 
+def whole_flight(record: Record) -> Figure:
+    """Height over the ground, coasts and powered phases together; powered phases as bands."""
+    coast_s, coast_m = (np.asarray(record.tree[f"coast/{name}"].values) for name in ("coast_met_s", "altitude_m"))
+    awake_s, awake_m = record.met_s, record.all_of("truth/altitude_m")
+    kept = awake_s <= record.until_s
+    time_s, height_m = np.concatenate([coast_s, awake_s[kept]]), np.concatenate([coast_m, awake_m[kept]])
+    order = np.argsort(time_s, kind="stable")
+    unit, scale_s = ("days", 86_400.0) if time_s.max() > 2e5 else ("hours", 3600.0)
+    edges = np.flatnonzero(np.diff(awake_s) > 1.0)
+    spans = zip(np.concatenate([[0], edges + 1]), np.concatenate([edges, [len(awake_s) - 1]]), strict=True)
+    with style.drawing() as (figure, (axes,)):
+        for first, last in spans:
+            axes.axvspan(awake_s[first] / scale_s, awake_s[last] / scale_s, color="#fdf3e3", lw=0)
+        axes.plot(time_s[order] / scale_s, 1e-3 * height_m[order], color=style.TRUTH, lw=1.0)
+        axes.set(xlabel=f"{unit} from the start", ylabel="height over the ground [km]", ylim=(0.0, None))
+    return figure
+
+
 def altitude(record: Record) -> Figure:
     """Height over the ground, true and believed."""
     names = ("truth/altitude_m", "downlink/altitude_m")

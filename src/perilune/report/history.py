@@ -15,8 +15,19 @@ METRES = {"m": 1.0, "km": 1000.0}
 
 def answered(name: str, unit: str, result: dict[str, Any], record: Record) -> str:
     """What this flight did where a mission file's figure tells of the real one; a dash where a recording cannot tell."""
+    if (here := _told(name, result)) is not None:
+        return here
     value = _value(name.lower(), result, record)
     return "–" if value is None else f"{value / METRES.get(unit, 1.0):.3g} {unit}"
+
+
+def _told(name: str, result: dict[str, Any]) -> str | None:
+    """What the result itself says of a figure: as planned here, and as flown."""
+    rows = (row for row in result.get("observed", {}).get("figures", ()) if row["name"] == name)
+    row = next(rows, {})
+    told = [(row.get("flown_here"), ""), (row.get("planned_here"), " planned")]
+    words = [f"{value:.4g} {row['unit']}{which}" for value, which in told if value is not None]
+    return ", ".join(words) or None
 
 
 def braking_utc(result: dict[str, Any], event: str) -> str:

@@ -6,6 +6,7 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from perilune.report import figures, figures_ground, figures_navigation
@@ -14,7 +15,7 @@ from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
-from perilune.report.verdict import COLOURS, cause_beside, sentence, touchdown_rows, word
+from perilune.report.verdict import COLOURS, caveat, cause_beside, sentence, touchdown_rows, word
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_table import Table
 
@@ -68,6 +69,12 @@ GATES = tuple(
     f"downlink/{unit}_{what}" for unit, *_ in figures_navigation.CHANNELS for what in ("innovation", "innovation_sigma", "used", "fresh")
 )
 CHAPTERS = (
+    Chapter(
+        "The whole flight",
+        "Height over the ground from the start to the end, a point a minute while flight software sleeps. Bands are the phases in which it is awake.",
+        lambda story: figures.whole_flight(story.record),
+        ("coast/altitude_m", "truth/altitude_m"),
+    ),
     Chapter(
         "Touchdown",
         "What the lander stands, and what it met. Speeds are those just before the first touch.",
@@ -155,7 +162,7 @@ def _headline(story: Story) -> str:
     result, mission = story.result, story.mission
     faults = f", with {', '.join(map(str, result['faults']))}" if result.get("faults") else ""
     cause = cause_beside(result)
-    why = f'<p class="cause">{escape(cause)}</p>' if cause else ""
+    why = "".join(f'<p class="cause">{escape(each)}</p>' for each in (cause, caveat(result)) if each)
     return (
         f'<header class="verdict" style="--verdict: {COLOURS[result["outcome"]]}"><div>'
         f"<h1>{escape(mission.mission.title)}, {escape(str(result['variant']))} flight, seed {result['seed']}{escape(faults)}</h1>"
@@ -222,11 +229,17 @@ def _tile(value: str, name: str, over: bool = False) -> str:
 
 
 def _can_be_drawn(chapter: Chapter, story: Story) -> bool:
-    if chapter.title == "Over the ground" and not story.maps:
+    if chapter.title == "Over the ground" and (not story.maps or _fell_asleep(story)):
         return False
-    if chapter.title == "Touchdown" and not touchdown_rows(story.result):
+    if chapter.title == "Touchdown" and (not touchdown_rows(story.result) or _fell_asleep(story)):
         return False
     return story.record.has(*chapter.needs)
+
+
+def _fell_asleep(story: Story) -> bool:
+    """Whether it met the ground in a coast, of which there is no dense record."""
+    contact = story.result.get("contact")
+    return bool(contact) and contact["met_s"] > story.record.met_s[-1] + 1.0
 
 
 def _chapter(chapter: Chapter, story: Story) -> str:
@@ -240,7 +253,7 @@ def _events(story: Story) -> str:
     shown = [(name, unit) for name, unit in STATE_AT_EVENTS if record.has(f"truth/{name}")]
     rows = []
     for each in story.result.get("events", ()):
-        recorded = each["met_s"] >= record.met_s[0]
+        recorded = np.min(np.abs(record.met_s - each["met_s"])) < 1.0
         state = [_event_value(record.at(f"truth/{name}", each["met_s"]), unit) if recorded else "" for name, unit in shown]
         rows.append((clock(each["met_s"]), str(each["utc"])[:19].replace("T", " "), word(str(each["name"])), *state))
     headings = ("time", "UTC", "event", *(STATE_WORDS[name] for name, _ in shown))

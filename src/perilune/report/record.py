@@ -24,7 +24,8 @@ class Record:
     until_s: float = float("inf")  # the verdict: what comes after it is a lander at rest, kept as it was
 
     def has(self, *names: str) -> bool:
-        return all(name.split("/")[1] in self.tree[name.split("/")[0]].data_vars for name in names)
+        places = [name.split("/") for name in names]
+        return all(group in self.tree.children and name in self.tree[group].data_vars for group, name in places)
 
     def all_of(self, name: str) -> np.ndarray:
         """A channel from the first sample to the last."""

@@ -44,6 +44,11 @@ def cause_beside(result: dict[str, Any]) -> str:
     return _closed(cause) if untold else ""
 
 
+def caveat(result: dict[str, Any]) -> str:
+    """What of a flight as it was flown is no prediction."""
+    return str(result.get("as_flown", {}).get("caveat", ""))
+
+
 def _closed(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!')) else '.'}" if text else ""
 
@@ -69,6 +74,8 @@ def summary(result: dict[str, Any]) -> str:
     lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {fate}{'.' if gap else ''}", *([touch] if touch else [])]
     if told := cause_beside(result):
         lines.append(told)
+    if told := caveat(result):
+        lines.append(f"[dim]{told}[/]")
     lines.append("")
     for name, value, limit, unit in touchdown_rows(result):
         mark = "" if value <= limit else f"  [bold {COLOURS['crashed']}]over[/]"

@@ -19,7 +19,8 @@ from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import moon_orientation
 from perilune.moon.time import Epoch, epoch_from_utc
-from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrust, build_fsw, orbit_burn_duration_s
+from perilune.scenario.beside import Burn
+from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrust, build_fsw, orbit_burn_duration_s, thrust_in, timer_factor
 from perilune.scenario.build_world import build_world
 from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
@@ -35,7 +36,9 @@ from perilune.world.plant import World
 
 # Assumed when the flight is laid out; the flight itself takes as long as it takes.
 FINAL_DESCENT_S = 120.0
-WINDOW_S = 40_000.0
+WINDOW_S, AFTER_IGNITION_S = 40_000.0, 10_000.0
+# After a coast of more than this the ground sends a new state vector: it takes an orbit or two to track and determine it.
+TRACKED_AFTER_S = 4.0 * 3600.0
 REST_SPEED_M_S, REST_RATE_RAD_S, REST_S = 0.05, 0.01, 1.0
 
 
@@ -47,6 +50,7 @@ class Flightplan(NamedTuple):
     spread: Spread
     epoch: Epoch
     file: MissionFile
+    burn: Burn | None = None  # to the descent orbit, if the flight makes it
 
 
 class _Orbits(NamedTuple):
@@ -56,50 +60,58 @@ class _Orbits(NamedTuple):
     braking_s: float
     arc_rad: float
     start_s: float  # before ignition
-    burn_before_ignition_s: float  # middle of the descent-orbit burn; zero without one
+    burn_before_ignition_s: float  # middle of the descent-orbit burn; zero if the flight makes none
 
 
-def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Programs = DIRECT) -> Flightplan:
-    """Everything that a flight from the pre-landing orbit needs; ScenarioError when the orbit cannot reach the site."""
+def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Programs = DIRECT, entry: str | None = None) -> Flightplan:
+    """Everything that a flight from an entry needs, the file's last one by default; ScenarioError when the orbit cannot reach the site."""
+    entry = entry or file.entries[-1]
     table = _fault_plan(faults)
     # A map beside the file may change while the file does not, so such a mission is built anew.
     shelf = programs.shelf if file.terrain.map is None else None
-    words = file.model_dump_json()
+    words = f"{entry} {file.model_dump_json()}"
     parts = shelf.find("mission", words) if shelf is not None else None
     if parts is None:
-        parts = _laid_out(file, programs)
+        parts = _laid_out(file, entry, programs)
         if shelf is not None:
             shelf.put("mission", words, parts)
-    mission, phases, spread, epoch = parts
-    return Flightplan(eqx.tree_at(lambda m: m.faults, mission, table), phases, spread, epoch, file)
+    mission, phases, spread, epoch, burn = parts
+    return Flightplan(eqx.tree_at(lambda m: m.faults, mission, table), phases, spread, epoch, file, burn)
 
 
-def _laid_out(file: MissionFile, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch]:
+def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch, Burn | None]:
     """The flight plan of a file, without faults."""
-    orbits = _orbits(file, programs)
+    orbits = _orbits(file, entry, programs)
     landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
-    cycle_s = float(file.flight_software.cycle_s)
     ignition_s = orbits.start_s
     epoch = landing.after(-(orbits.start_s + orbits.braking_s + FINAL_DESCENT_S))
-    ephemeris = load_ephemeris(epoch, WINDOW_S)
+    ephemeris = load_ephemeris(epoch, max(WINDOW_S, orbits.start_s + AFTER_IGNITION_S))
     world = build_world(file, ephemeris)
     at_ignition = _at_ignition(file, world, orbits)
     start, burn_m_s = _back_to_start(file, (world, at_ignition), orbits, programs)
-    burn_s = orbit_burn_duration_s(file, burn_m_s)
-    burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s
-    moments = Moments(burn_at_s, burn_m_s, ignition_s)
-    first_burn_s = burn_at_s if file.orbit.descent is not None else ignition_s
+    more_kg = _burnt_before_last_entry_kg(file, entry, burn_m_s)
+    burn_s = orbit_burn_duration_s(file, burn_m_s, more_kg)
+    burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s if file.burns_from(entry) else math.inf
+    moments = Moments(burn_at_s, burn_m_s, ignition_s, more_kg)
     mission = Mission(
         world=world,
         fsw=build_fsw(file, ephemeris, moments),
         faults=fault_plan(),
         limits=_limits(file),
-        start=_body((world, start), first_burn_s, programs),
-        propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg)),
+        start=_body((world, start), min(burn_at_s, ignition_s), programs),
+        propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg) + more_kg),
         quiet=no_effects(sum(g.count for g in file.engines), sum(g.count for g in file.thrusters)),
-        tick_s=jnp.asarray(cycle_s),
+        tick_s=jnp.asarray(float(file.flight_software.cycle_s)),
     )
-    return mission, _phases(file, moments, burn_s), spread_of(file), epoch
+    burn = Burn(burn_at_s, burn_m_s, burn_s, burn_s * timer_factor(file)) if burn_m_s > 0.0 else None
+    return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
+
+
+def _burnt_before_last_entry_kg(file: MissionFile, entry: str, burn_m_s: float) -> float:
+    """What a descent-orbit burn before the last entry takes: the file gives the mass at that entry."""
+    if entry == file.entries[-1] or burn_m_s <= 0.0:
+        return 0.0
+    return float(file.vehicle.mass_start_kg) * math.expm1(burn_m_s / thrust_in(file, "descent_orbit_burn")[1])
 
 
 def _fault_plan(faults: tuple[FaultRow, ...]) -> FaultPlan:
@@ -125,18 +137,23 @@ def _limits(file: MissionFile) -> Limits:
     return Limits(*(jnp.asarray(number) for number in numbers))
 
 
-def _orbits(file: MissionFile, programs: Programs) -> _Orbits:
-    orbit = file.orbit
-    low_km = orbit.descent.periapsis_altitude_km if orbit.descent is not None else orbit.periapsis_altitude_km
-    high_m = 1e3 * float(orbit.apoapsis_altitude_km)
-    ignition = ellipse_of_altitudes(1e3 * float(low_km), high_m)
-    before = ellipse_of_altitudes(1e3 * float(orbit.periapsis_altitude_km), high_m)
+def _orbits(file: MissionFile, entry: str, programs: Programs) -> _Orbits:
+    orbit, burns = file.orbit, file.burns_from(entry)
+    ignition = ellipse_of_altitudes(*(1e3 * km for km in orbit.at_ignition_km))
+    before = _before_burn(file) if burns else ignition
     braking_s, range_m = braking_estimate(file, ignition, programs)
     mean_radius_m = 0.5 * (ignition.periapsis_m + RADIUS_MOON_M + float(file.site.elevation_m))
     arc_rad = (range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m
-    burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if orbit.descent is not None else 0.0
+    burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if burns and orbit.descent is not None else 0.0
     start_s = float(orbit.start_before_ignition_orbits) * before.period_s
+    if entry != file.entries[-1] and orbit.descent is not None:
+        start_s = burn_s + float(orbit.descent.start_before_burn_orbits or 0.0) * before.period_s
     return _Orbits(ignition, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+
+
+def _before_burn(file: MissionFile) -> Ellipse:
+    """The orbit that the descent-orbit burn leaves."""
+    return ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
 
 
 def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Programs = DIRECT) -> tuple[float, float]:
@@ -192,13 +209,12 @@ def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
 def _back_to_start(file: MissionFile, ignition: tuple[World, Orbit], orbits: _Orbits, programs: Programs) -> tuple[Orbit, float]:
     """The state at mission elapsed time zero, and the velocity that the descent-orbit burn takes out (m/s)."""
     world, at_ignition = ignition
-    if file.orbit.descent is None:
+    if orbits.burn_before_ignition_s == 0.0:
         return programs(_coasted, world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.start_s)), 0.0
     burn_at_s = orbits.start_s - orbits.burn_before_ignition_s
     high = programs(_coasted, world, at_ignition, jnp.asarray(orbits.start_s), jnp.asarray(-orbits.burn_before_ignition_s))
     radius_m, speed_m_s = float(high.r_lci_m.norm()), float(high.v_lci_m_s.norm())
-    before = ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
-    burn_m_s = before.speed_m_s(radius_m) - speed_m_s
+    burn_m_s = _before_burn(file).speed_m_s(radius_m) - speed_m_s
     faster = Orbit(high.r_lci_m, high.v_lci_m_s + high.v_lci_m_s.unit() * burn_m_s)
     return programs(_coasted, world, faster, jnp.asarray(burn_at_s), jnp.asarray(-burn_at_s)), burn_m_s
 
@@ -212,16 +228,16 @@ def _body(beginning: tuple[World, Orbit], first_burn_s: float, programs: Program
     return RigidBody(start.r_lci_m, start.v_lci_m_s, pointing(backwards, keel.cross(backwards)), still)
 
 
-def _phases(file: MissionFile, moments: Moments, burn_s: float) -> tuple[Phase, ...]:
-    """The file's phases on the clock, in whole chunks of ticks."""
+def _phases(file: MissionFile, entry: str, moments: Moments, burn_s: float) -> tuple[Phase, ...]:
+    """The file's phases from an entry, on the clock, in whole chunks of ticks."""
     chunk_s = CHUNK_TICKS * float(file.flight_software.cycle_s)
     ends = {
         "descent_orbit_burn": moments.orbit_burn_s,
         "burn_over": moments.orbit_burn_s + burn_s,
         "ignition": moments.ignition_s,
     }
-    phases, now, uplinked = [], 0, False
-    for phase in file.phases:
+    phases, now, known_at = [], 0, -math.inf
+    for phase in file.phases_from(entry):
         lead_s, linger_s = float(phase.lead_s or 0.0), float(phase.linger_s or 0.0)
         if phase.until == "rest":
             end = now + math.ceil(float(phase.longest_s) / chunk_s)
@@ -229,6 +245,7 @@ def _phases(file: MissionFile, moments: Moments, burn_s: float) -> tuple[Phase, 
             at_s = ends[phase.until] - lead_s + linger_s
             end = max(now, math.floor(at_s / chunk_s) if phase.kind == "coast" else math.ceil(at_s / chunk_s))
         powered = phase.kind == "powered"
-        phases.append(Phase(phase.name, PhaseKind(phase.kind), now * CHUNK_TICKS, end * CHUNK_TICKS, powered and not uplinked))
-        now, uplinked = end, uplinked or powered
+        tracked = powered and (now - known_at) * chunk_s > TRACKED_AFTER_S
+        phases.append(Phase(phase.name, PhaseKind(phase.kind), now * CHUNK_TICKS, end * CHUNK_TICKS, tracked))
+        now, known_at = end, end if powered else known_at
     return tuple(phases)

@@ -58,9 +58,10 @@ COS_INCIDENCE_MIN = 0.4
 class Moments(NamedTuple):
     """When things are planned to happen, mission elapsed time."""
 
-    orbit_burn_s: float
+    orbit_burn_s: float  # infinite for a flight that starts after that burn
     orbit_burn_m_s: float
     ignition_s: float
+    more_kg: float = 0.0  # mass at the start, beyond the file's
 
 
 def braking_guidance(file: MissionFile) -> BrakingGuidance:
@@ -120,7 +121,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         modes=_modes(file, moments),
         sequencer=Sequencer(sequence_table(_sequence(file, moments))),
         monitors=_monitors(file),
-        vehicle=_vehicle(file),
+        vehicle=_vehicle(file, moments),
         inertia=InertiaBelief(
             jnp.asarray(float(file.vehicle.mass_start_kg)),
             jnp.asarray(float(file.vehicle.mass_dry_kg)),
@@ -143,12 +144,12 @@ def _ground(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Ground
     )
 
 
-def _vehicle(file: MissionFile) -> VehicleBelief:
+def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
     thrust_n, exhaust_m_s = braking_thrust(file)
     engine_thrust = per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)
     engine_isp = per_unit(file.engines, "isp_s") * float(file.belief.isp_scale or 1.0)
     return VehicleBelief(
-        mass_start_kg=jnp.asarray(float(file.belief.mass_start_kg or file.vehicle.mass_start_kg)),
+        mass_start_kg=jnp.asarray(float(file.belief.mass_start_kg or file.vehicle.mass_start_kg) + moments.more_kg),
         mass_dry_kg=jnp.asarray(float(file.belief.mass_dry_kg or file.vehicle.mass_dry_kg)),
         engine_thrust_n=jnp.asarray(engine_thrust),
         engine_flow_kg_s=jnp.asarray(engine_thrust / (engine_isp * G0_M_S2)),
@@ -305,11 +306,10 @@ def _modes(file: MissionFile, moments: Moments) -> ModeLogic:
     counts = [group.count for group in file.engines]
     axial = [group for group in file.thrusters if group.layout == "axial_ring"]
     attitude = [group for group in file.thrusters if group.layout != "axial_ring"]
-    burn_s = orbit_burn_duration_s(file, moments.orbit_burn_m_s)
-    timer = float(software.orbit_burn.timer_factor) if software.orbit_burn is not None else 1.0
+    burn_s = orbit_burn_duration_s(file, moments.orbit_burn_m_s, moments.more_kg)
     return ModeLogic(
         orbit_burn_m_s=moments.orbit_burn_m_s,
-        orbit_burn_timer_s=burn_s * timer,
+        orbit_burn_timer_s=burn_s * timer_factor(file),
         gate_horizontal_speed_m_s=float(software.braking.horizontal_m_s),
         upright_rad=math.radians(software.pitch_up.upright_deg),
         approach_wanted=bool(software.approach.wanted),
@@ -322,13 +322,20 @@ def _modes(file: MissionFile, moments: Moments) -> ModeLogic:
     )
 
 
-def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float) -> float:
-    """Expected length of the descent-orbit burn."""
+def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float, more_kg: float = 0.0) -> float:
+    """Expected length of the descent-orbit burn, at the mass with which it begins."""
     thrust_n = thrust_in(file, "descent_orbit_burn")[0]
-    return delta_v_m_s * float(file.vehicle.mass_start_kg) / thrust_n if thrust_n > 0.0 else 0.0
+    return delta_v_m_s * (float(file.vehicle.mass_start_kg) + more_kg) / thrust_n if thrust_n > 0.0 else 0.0
+
+
+def timer_factor(file: MissionFile) -> float:
+    """Back-up timer of the descent-orbit burn over its expected length."""
+    burn = file.flight_software.orbit_burn
+    return float(burn.timer_factor) if burn is not None else 1.0
 
 
 def _sequence(file: MissionFile, moments: Moments) -> list[tuple[Action, Release, float]]:
+    """Rows of the table; one for a burn that lies before the start waits for ever, so that every flight of a file is one program."""
     rows = []
     for row in file.sequence:
         action = Action[row.command.upper()]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from perilune.scenario.schema_flight import Belief, FlightSoftware, Phase, SequenceRow
+from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, Phase, SequenceRow
 from perilune.scenario.schema_place import Gravity, Mission, Observed, Orbit, Site, Terrain, Tracking
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_sensors import Sensors
@@ -41,6 +41,7 @@ class MissionFile(Table):
     sequence: tuple[SequenceRow, ...] = Field(min_length=1)
     tracking: Tracking
     dispersions: Dispersions
+    as_flown: AsFlown | None = None
     observed: Observed | None = None
     phases: tuple[Phase, ...] = Field(min_length=1)
 
@@ -70,6 +71,15 @@ class MissionFile(Table):
         """Words by which `--from` may start a flight, in order of flight."""
         return tuple(phase.entry for phase in self.phases if phase.entry is not None)
 
+    def phases_from(self, entry: str) -> tuple[Phase, ...]:
+        """The phases of a flight that starts there."""
+        first = next(number for number, phase in enumerate(self.phases) if phase.entry == entry)
+        return self.phases[first:]
+
+    def burns_from(self, entry: str) -> bool:
+        """Whether a flight that starts there makes the descent-orbit burn itself."""
+        return any(phase.until == "descent_orbit_burn" for phase in self.phases_from(entry))
+
     @model_validator(mode="after")
     def _ends_on_the_ground(self) -> "MissionFile":
         last = self.phases[-1]
@@ -80,6 +90,8 @@ class MissionFile(Table):
         burns = any(phase.until == "descent_orbit_burn" for phase in self.phases)
         if burns and (self.orbit.descent is None or self.flight_software.orbit_burn is None):
             raise complain(("phases", "waits for a descent-orbit burn; give orbit.descent and flight_software.orbit_burn too"))
+        if len(self.entries) > 1 and (self.orbit.descent is None or self.orbit.descent.start_before_burn_orbits is None):
+            raise complain(("orbit.descent", "has no start_before_burn_orbits; give it, for the entry before the descent-orbit burn"))
         for name in [engines.name for engines in self.engines if not engines.used_in]:
             raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))
         return self

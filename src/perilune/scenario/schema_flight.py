@@ -9,6 +9,7 @@ from perilune.scenario.schema_table import AcuteAngle, Count, Elevation, NonNega
 from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
+DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
 
@@ -122,10 +123,17 @@ class FlightSoftware(Table):
     monitors: Monitors
 
 
+class AsFlown(Table):
+    """What went wrong in the real flight: its published cause, and nothing else."""
+
+    lost_commands: tuple[DeviceCommand, ...] = Field(min_length=1, description="sent, and never carried out by the device")
+    caveat: str = Field(description="what of this flight is no prediction, in a sentence for its reader")
+
+
 class SequenceRow(Table):
     """A command, and the one event that releases it."""
 
-    command: Literal["accelerometers_on", "altimeter_on", "velocimeter_on", "start_descent_orbit_burn", "arm_braking"]
+    command: DeviceCommand | Literal["start_descent_orbit_burn", "arm_braking"]
     met_s: NonNegative | None = None
     before_ignition_s: NonNegative | None = Field(default=None, description="before the predicted start of the phase's burn")
     mode: ModeName | None = None

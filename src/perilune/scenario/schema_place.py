@@ -70,11 +70,15 @@ class DescentOrbit(Table):
     """Orbit after a descent-orbit burn that the flight itself makes."""
 
     periapsis_altitude_km: Positive
-    burn_before_ignition_orbits: Positive
+    apoapsis_altitude_km: Positive | None = Field(default=None, description="as before the burn, where it is not given")
+    burn_before_ignition_orbits: Positive = Field(description="middle of the burn, in orbits of this ellipse")
+    start_before_burn_orbits: Positive | None = Field(
+        default=None, description="how long before the burn a flight starts whose entry lies before it and is not the last one"
+    )
 
 
 class Orbit(Table):
-    """Pre-landing orbit; altitudes over the sphere of 1,737.4 km. Its plane holds the site at `landing_utc`."""
+    """The orbit, before a descent-orbit burn if there is one; altitudes over the sphere of 1,737.4 km. Its plane holds the site at `landing_utc`."""
 
     landing_utc: AwareDatetime
     landing_earliest_utc: AwareDatetime
@@ -84,13 +88,23 @@ class Orbit(Table):
     inclination_deg: Angle
     direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
     periapsis: Literal["at_ignition"] = Field(default="at_ignition", description="where the lowest point lies")
-    start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the pre-landing orbit starts")
+    start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the last entry starts")
     descent: DescentOrbit | None = None
 
     _utc = field_validator("landing_utc", "landing_earliest_utc", "landing_latest_utc")(in_utc)
 
+    @property
+    def at_ignition_km(self) -> tuple[float, float]:
+        """Lowest and highest altitude of the orbit from which the lander brakes."""
+        if self.descent is None:
+            return float(self.periapsis_altitude_km), float(self.apoapsis_altitude_km)
+        return float(self.descent.periapsis_altitude_km), float(self.descent.apoapsis_altitude_km or self.apoapsis_altitude_km)
+
     @model_validator(mode="after")
     def _is_possible(self) -> "Orbit":
+        low_km, high_km = self.at_ignition_km
+        if low_km > high_km:
+            raise complain(("descent.periapsis_altitude_km", f"is {low_km:g}; it must be at most the highest altitude, {high_km:g}"))
         if self.periapsis_altitude_km > self.apoapsis_altitude_km:
             allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
             raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))

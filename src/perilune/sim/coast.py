@@ -1,21 +1,32 @@
-"""Between powered phases flight software sleeps: the lander coasts, its attitude held, until it is woken.
+"""Between powered phases flight software sleeps: the lander coasts, its attitude held, until it is woken, or until it meets the ground.
 
-**Model.** The same gravity as the tick's, by RK4 steps of ten seconds: 1e-4 m against 1 s steps over an orbit (tests).
-**Neglects** attitude dynamics, attitude propellant and sensors while asleep.
+**Model.** The same gravity as the tick's, by RK4 steps of ten seconds: 1e-4 m against 1 s steps over an orbit (tests). Where the ground
+could be met within a step, steps of a tenth of a second; the place of the impact by bisection.
+**Neglects** attitude dynamics, attitude propellant and sensors while asleep; the size of the lander: the centre of mass meets the ground;
+a ridge that is narrower than the 170 m between two looks and higher than what the path comes down on them.
 """
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
+from perilune.constants import RADIUS_MOON_M
 from perilune.dynamics.rigid_body import RigidBody
 from perilune.math.integrate import rk4_step
 from perilune.math.vector import Vec3
-from perilune.moon.frames import moon_orientation
-from perilune.types import Index, Scalar
+from perilune.moon.frames import moon_orientation, selenographic
+from perilune.types import Flag, Index, Scalar
 from perilune.world.plant import World, WorldState
 
 STEP_S = 10.0
+FINE = 100  # parts of a step near the ground
+# More than the ground rises over the 17 km of a step.
+GUARD_M = 5000.0
+# Of a tenth of a second: 4 cm along the way.
+HALVINGS = 12
+# The trail of a coast: a row a minute.
+ROW_S, ROWS = 60.0, 60
 
 
 class Orbit(eqx.Module):
@@ -40,10 +51,91 @@ def coasted_orbit(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scala
     return jax.lax.fori_loop(0, steps, one, orbit)
 
 
-def coast(world: World, state: WorldState, start_tick: Index, end_tick: Index) -> WorldState:
-    """The world as it is at the end of the coast."""
+class Fall(eqx.Module):
+    """A coast over the ground: where it has come to, the look before, and whether it is over."""
+
+    now: Orbit
+    before: Orbit
+    number: Index  # fine steps taken
+    number_before: Index
+    height_m: Scalar  # over the ground below
+    struck: Flag
+
+
+def height_m(world: World, t_s: Scalar, orbit: Orbit) -> Scalar:
+    """Of the centre of mass over the ground below."""
+    r_lfme_m = moon_orientation(world.ephemeris, t_s).q_lfme_lci @ orbit.r_lci_m
+    radius_m = r_lfme_m.norm()
+    return radius_m - RADIUS_MOON_M - world.terrain.height_m(r_lfme_m / radius_m)
+
+
+def fallen_orbit(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) -> tuple[Orbit, Scalar, Flag]:
+    """`coasted_orbit`, as far as the ground: the state, how long it took (s), and whether it ended on the ground."""
+    steps = jnp.ceil(duration_s / STEP_S).astype(int)
+    dt_s = duration_s / jnp.maximum(steps, 1)
+
+    def t_s(number: Index | Scalar) -> Scalar:
+        return start_s + number / FINE * dt_s
+
+    def stepped(now: Orbit, number: Index, share: Scalar) -> Orbit:
+        return rk4_step(lambda t, x: orbit_rates(world, t, x), t_s(number), now, share * dt_s)
+
+    def wanted(fall: Fall) -> Flag:
+        return (fall.number < steps * FINE) & jnp.logical_not(fall.struck)
+
+    def one(fall: Fall) -> Fall:
+        sinking_m_s = -fall.now.v_lci_m_s.dot(fall.now.r_lci_m) / fall.now.r_lci_m.norm()
+        low = fall.height_m < GUARD_M + 2.0 * STEP_S * jnp.maximum(sinking_m_s, 0.0)
+        count = jnp.where(low, 1, FINE - fall.number % FINE)
+        number = fall.number + count
+        now = stepped(fall.now, fall.number, count / FINE)
+        above_m = height_m(world, t_s(number), now)
+        return Fall(now, fall.now, number, fall.number, above_m, above_m < 0.0)
+
+    nothing = jnp.asarray(0)
+    fall = Fall(orbit, orbit, nothing, nothing, height_m(world, start_s, orbit), jnp.asarray(False))
+    fall = jax.lax.while_loop(wanted, one, fall)
+    share_max = (fall.number - fall.number_before) / FINE
+
+    def halved(_: Index, bounds: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        above, below = bounds
+        middle = 0.5 * (above + below)
+        there = stepped(fall.before, fall.number_before, middle)
+        clear = height_m(world, t_s(fall.number_before + middle * FINE), there) > 0.0
+        return jnp.where(clear, middle, above), jnp.where(clear, below, middle)
+
+    share, _ = jax.lax.fori_loop(0, HALVINGS, halved, (jnp.zeros_like(share_max), share_max))
+    ground = stepped(fall.before, fall.number_before, share)
+    met_s = (fall.number_before / FINE + share) * dt_s
+    end = jax.tree.map(lambda a, b: jnp.where(fall.struck, a, b), ground, fall.now)
+    return end, jnp.where(fall.struck, met_s, duration_s), fall.struck
+
+
+def coast(world: World, state: WorldState, start_tick: Index, end_tick: Index) -> tuple[WorldState, Scalar, Flag]:
+    """The world as it is at the end of the coast or on the ground, when that is (mission elapsed time, s), and whether it is the ground."""
     start_s, duration_s = start_tick * world.tick_s, (end_tick - start_tick) * world.tick_s
     body = state.body
-    orbit = coasted_orbit(world, Orbit(body.r_lci_m, body.v_lci_m_s), start_s, duration_s)
+    orbit, passed_s, struck = fallen_orbit(world, Orbit(body.r_lci_m, body.v_lci_m_s), start_s, duration_s)
     still = Vec3(*(jnp.zeros_like(c) for c in body.omega_body_lci_rad_s.components()))
-    return world.placed(state, RigidBody(orbit.r_lci_m, orbit.v_lci_m_s, body.q_lci_body, still), end_tick)
+    end_s = jnp.where(struck, start_s + passed_s, end_tick * world.tick_s)
+    return world.placed(state, RigidBody(orbit.r_lci_m, orbit.v_lci_m_s, body.q_lci_body, still), end_s), end_s, struck
+
+
+def trail(world: World, orbit: Orbit, start_s: Scalar, end_s: Scalar) -> tuple[Orbit, dict[str, Array]]:
+    """For the record only: sixty rows, one a minute of an hour, or fewer different ones where the coast ends before.
+
+    Each row is the time (s), the height over the ground (m), and latitude and longitude (deg) of the point below.
+    """
+
+    def row(now: Orbit, number: Index) -> tuple[Orbit, dict[str, Array]]:
+        t_s = jnp.minimum(start_s + number * ROW_S, end_s)
+        place = selenographic(moon_orientation(world.ephemeris, t_s).q_lfme_lci @ now.r_lci_m)
+        told = {
+            "met_s": t_s,
+            "altitude_m": height_m(world, t_s, now),
+            "latitude_deg": jnp.degrees(place.latitude_rad),
+            "longitude_deg": jnp.degrees(place.longitude_rad),
+        }
+        return coasted_orbit(world, now, t_s, jnp.minimum(t_s + ROW_S, end_s) - t_s), told
+
+    return jax.lax.scan(row, orbit, jnp.arange(ROWS))

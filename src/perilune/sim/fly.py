@@ -20,7 +20,7 @@ from perilune.math.vector import zero_vec3
 from perilune.sim.coast import coast
 from perilune.sim.mission import Frame, Mission, MissionState, Phase, PhaseKind
 from perilune.sim.outcome import Outcome, undecided
-from perilune.sim.step import LANDERS, step
+from perilune.sim.step import LANDERS, kept, step
 from perilune.types import Flag, Index
 from perilune.wire.uplink import StateVector, Uplink
 
@@ -65,11 +65,14 @@ def start(fleet: Fleet, tick: Index) -> MissionState:
 
 @eqx.filter_jit
 def sleep(fleet: Fleet, states: MissionState, start_tick: Index, end_tick: Index) -> MissionState:
-    """A coast."""
+    """A coast. A lander that meets the ground on its way has its verdict there; one that has it already stays."""
 
     def one(own: Mission, state: MissionState) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
-        return eqx.tree_at(lambda s: s.world, state, coast(mission.world, state.world, start_tick, end_tick))
+        world, t_s, struck = coast(mission.world, state.world, start_tick, end_tick)
+        watched = jnp.logical_not(state.verdict.over())
+        verdict = state.verdict.fallen(world, (mission.world.terrain, mission.limits), t_s, struck & watched)
+        return eqx.tree_at(lambda s: (s.world, s.verdict), state, (kept(watched, world, state.world), verdict))
 
     return _each(one, fleet.own, states)
 
@@ -124,12 +127,13 @@ def all_over(states: MissionState) -> bool:
 
 
 class Chunk(eqx.Module):
-    """What came out of a chunk: states at its end, and the record of its ticks (tick first, then lander)."""
+    """What came out of a chunk: states at its end, and the record of its ticks (tick first, then lander); of a coast, no record."""
 
     states: MissionState
     record: Any
     first_tick: int
     phase: Phase
+    before: MissionState | None = None  # of a coast: where it began
 
 
 def at_once(program: Call, *arguments: Any) -> Any:
@@ -145,7 +149,7 @@ def _blank(fleet: Fleet) -> MissionState:
 def fly(
     fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, call: Call = at_once, first_time: bool = False
 ) -> Iterator[Chunk]:
-    """Fly all phases; yields after each chunk. Ends when all landers have a verdict, or with the last phase.
+    """Fly all phases; yields after each coast and each chunk of ticks. Ends when all landers have a verdict, or with the last phase.
 
     `call` runs a program on its arguments. `first_time` compiles the tick beside the programs that come before it: on two cores the
     first flight starts sooner.
@@ -157,7 +161,10 @@ def fly(
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
             if phase.kind is PhaseKind.COAST:
-                states = call(sleep, fleet, states, first, last)
+                before, states = states, call(sleep, fleet, states, first, last)
+                yield Chunk(states, None, phase.start_tick, phase, before)
+                if all_over(states):
+                    return
                 continue
             states = call(wake, fleet, states, first, jnp.asarray(phase.uplink_at_start))
             if compiling is not None:

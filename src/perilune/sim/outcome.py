@@ -3,6 +3,7 @@
 import enum
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from perilune.math.batching import where_needed
@@ -85,6 +86,20 @@ class Verdict(eqx.Module):
             quiet_s=quiet_s,
             end_met_s=jnp.where(ends, t_s, self.end_met_s),
             end_tilt_rad=jnp.where(ends, tilt_rad, self.end_tilt_rad),
+        )
+
+    def fallen(self, state: WorldState, judge: tuple[Terrain, Limits], t_s: Scalar, struck: Flag) -> "Verdict":
+        """After a coast: on the ground, asleep, at the speed of an orbit."""
+        terrain, limits = judge
+        ends = struck & (self.outcome == Outcome.FLYING)
+        contact = _contact(state, state, terrain, limits, t_s)
+        return Verdict(
+            outcome=jnp.where(ends, int(Outcome.CRASHED), self.outcome),
+            contact=jax.tree.map(lambda a, b: jnp.where(ends, a, b), contact, self.contact),
+            touched=self.touched | ends,
+            quiet_s=self.quiet_s,
+            end_met_s=jnp.where(ends, t_s, self.end_met_s),
+            end_tilt_rad=jnp.where(ends, contact.tilt_rad, self.end_tilt_rad),
         )
 
 

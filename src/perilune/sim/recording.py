@@ -118,9 +118,16 @@ KEY_CHANNELS = MappingProxyType(
 
 
 def recording_tree(
-    met_s: np.ndarray, channels: Mapping[str, np.ndarray], start_utc: str, about: Mapping[str, str] | None = None
+    met_s: np.ndarray,
+    channels: Mapping[str, np.ndarray],
+    start_utc: str,
+    about: Mapping[str, str] | None = None,
+    coasts: Mapping[str, np.ndarray] | None = None,
 ) -> xr.DataTree:
-    """Root with time and key variables, groups `truth` and `downlink`. Channels [n] or [n, k]; `start_utc` is the UTC of `met_s` = 0."""
+    """Root with time and key variables, groups `truth` and `downlink`. Channels [n] or [n, k]; `start_utc` is the UTC of `met_s` = 0.
+
+    `coasts`, a few truth channels by their short names with a `met_s` of their own, become the group `coast`.
+    """
     strangers = sorted(set(channels) - set(CHANNELS))
     if strangers:
         raise ValueError(f"channels without a unit: {', '.join(strangers)}; give each a line in perilune/sim/recording.py")
@@ -135,7 +142,15 @@ def recording_tree(
     for group in ("truth", "downlink"):
         members = [name for name in variables if name.startswith(f"{group}/")]
         groups[f"/{group}"] = xr.Dataset({name.split("/")[1]: variables[name] for name in members}, coords=_labels(members))
+    if coasts:
+        groups["/coast"] = _coast_group(coasts, times)
     return xr.DataTree.from_dict(groups)
+
+
+def _coast_group(coasts: Mapping[str, np.ndarray], times: Mapping[str, str]) -> xr.Dataset:
+    told = {name: TRUTH[f"truth/{name}"] for name in coasts if name != "met_s"}
+    rows = {name: ("coast_met_s", coasts[name], {"units": each.unit, "long_name": each.long_name}) for name, each in told.items()}
+    return xr.Dataset(rows, coords={"coast_met_s": ("coast_met_s", coasts["met_s"], dict(times))})
 
 
 def to_netcdf(tree: xr.DataTree) -> bytes:

@@ -144,9 +144,9 @@ class World(eqx.Module):
             seen=seen,
         )
 
-    def placed(self, state: WorldState, body: RigidBody, tick: Index) -> WorldState:
+    def placed(self, state: WorldState, body: RigidBody, t_s: Scalar) -> WorldState:
         """The same lander elsewhere, nothing having been felt on the way."""
-        seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], tick * self.tick_s)
+        seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], t_s)
         nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
         return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen)))
 

@@ -1,0 +1,55 @@
+"""This flight beside the real one: figures that a mission file's `observed` names, as planned and as flown here."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from perilune.scenario.schema_place import ObservedFigure
+from perilune.wire.telemetry import Mode
+
+
+class Burn(NamedTuple):
+    """The descent-orbit burn as it is planned; mission elapsed time."""
+
+    at_s: float
+    delta_v_m_s: float
+    duration_s: float
+    timer_s: float
+
+
+class Flown(NamedTuple):
+    """What there is to look at when the flight is over."""
+
+    time_s: np.ndarray
+    mode: np.ndarray
+    contact: dict[str, Any] | None
+    burn: Burn | None
+
+
+BURN = "length of the descent-orbit burn"
+FALL = "from ignition to the ground"
+LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
+
+
+def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | None]:
+    """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
+    burnt = burn_span_s(flown.time_s, flown.mode)
+    crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
+    if figure.name == BURN:
+        return flown.burn.duration_s if flown.burn else None, burnt[1] - burnt[0] if burnt else None
+    if figure.name == FALL and crashed and burnt:
+        return None, (crashed["met_s"] - burnt[0]) / 60.0
+    if figure.name == LATITUDE and crashed:
+        return None, crashed["latitude_deg"]
+    if figure.name == LONGITUDE and crashed:
+        return None, crashed["longitude_deg"]
+    return None, None
+
+
+def burn_span_s(time_s: np.ndarray, mode: np.ndarray) -> tuple[float, float] | None:
+    """Start and end of the descent-orbit burn, mission elapsed time; None if there was none."""
+    burning = np.flatnonzero(mode == Mode.DESCENT_ORBIT_BURN)
+    if burning.size == 0:
+        return None
+    after = min(int(burning[-1]) + 1, len(time_s) - 1)
+    return float(time_s[burning[0]]), float(time_s[after])

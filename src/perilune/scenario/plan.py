@@ -1,0 +1,200 @@
+"""`perilune plan`: the desk's order out of a mission file and its `[plan]`, the planned figures beside the flown ones, and the files."""
+
+import math
+import tomllib
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from perilune.constants import G0_M_S2
+from perilune.moon.gravity import field_of
+from perilune.moon.lunar_field import lunar_field
+from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.scenario.build import braking_estimate
+from perilune.scenario.build_fsw import braking_thrust
+from perilune.scenario.errors import ScenarioError, from_validation
+from perilune.scenario.load import load
+from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_plan import EngineUse, LandingPlan, Plan
+from perilune.trajectory.flightpath import MissionPlan
+from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, segments
+from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, MissionOrder, Thruster
+from perilune.trajectory.plan import plan_mission
+from perilune.trajectory.pre_landing import ellipse_of_altitudes
+from perilune.trajectory.refusal import DeskError
+
+# Of the field in which the desk plans.
+FIELD_DEGREE = 8
+# From the gate to the ground, as `scenario.build` counts it.
+FINAL_DESCENT_S = 120.0
+# What the descent takes beyond the orbital speed: gravity while braking and landing (mission files: 1.7 to 2.0 km/s in all).
+DESCENT_MARGIN_M_S = 200.0
+# NAIF asks for a negative number of one's own choosing for a spacecraft; this one is not taken.
+SPK_BODY = -990025
+SPK_CENTRES = {"earth": 399, "moon": 301}
+
+
+class PlannedMission(NamedTuple):
+    """A plan, with the mission and the wishes it was made from."""
+
+    file: MissionFile
+    wishes: Plan
+    plan: MissionPlan
+
+
+class Beside(NamedTuple):
+    """A planned figure and the flown one."""
+
+    name: str
+    unit: str
+    planned: float
+    flown: float
+
+
+def plan(name_or_path: str | Path) -> PlannedMission:
+    """Plan a mission of the catalogue by name, or of your own by path. ScenarioError, in one line, says why it cannot be flown."""
+    file = load(name_or_path)
+    wishes = _wishes(file, name_or_path)
+    try:
+        return PlannedMission(file, wishes, plan_mission(order_of(file, wishes), field_of(lunar_field()).truncated(FIELD_DEGREE)))
+    except DeskError as error:
+        raise ScenarioError(f"plan: {error}", file.name) from None
+
+
+def _wishes(file: MissionFile, name_or_path: str | Path) -> Plan:
+    """The `[plan]` of a file, or of the catalogue's plans."""
+    tables = tomllib.loads(file.text)
+    origin = str(name_or_path)
+    if "plan" not in tables:
+        beside = resources.files("perilune.missions").joinpath("plans", f"{file.name}.toml")
+        if not beside.is_file():
+            raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", origin)
+        tables, origin = tomllib.loads(beside.read_text(encoding="utf-8")), f"plans/{file.name}.toml"
+    try:
+        return Plan.model_validate(tables["plan"])
+    except ValidationError as error:
+        raise from_validation(error, f"{origin}: plan") from None
+
+
+def _epoch(moment: datetime) -> Epoch:
+    return epoch_from_utc(moment.strftime("%Y-%m-%dT%H:%M:%S"))
+
+
+def _thruster(file: MissionFile, use: EngineUse) -> Thruster:
+    """An engine or thruster group of the mission file, all of it together."""
+    for group in (*file.engines, *file.thrusters):
+        if group.name == use.name:
+            return Thruster(group.name, group.count * float(group.thrust_n), float(group.isp_s))
+    names = ", ".join(group.name for group in (*file.engines, *file.thrusters))
+    raise ScenarioError(f"plan: there is no engine '{use.name}'; there are {names}", file.name)
+
+
+def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
+    """What the desk is asked for, in SI and radians."""
+    stage, parking = wishes.stage, wishes.parking
+    launch = Launch(
+        _epoch(wishes.injection_utc),
+        1e3 * float(parking.altitude_km),
+        math.radians(parking.inclination_deg),
+        Thruster(stage.name, float(stage.thrust_n), float(stage.isp_s)),
+        float(stage.mass_kg),
+    )
+    return MissionOrder(
+        name=file.name,
+        mass_kg=float(wishes.separation_kg),
+        dry_mass_kg=float(file.vehicle.mass_dry_kg),
+        launch=launch,
+        arrival=_arrival(file, wishes),
+        small_engine=_thruster(file, wishes.small_engine),
+        corrections=_corrections(wishes),
+        descent=None if wishes.landing is None else _descent(file, wishes.landing),
+    )
+
+
+def _arrival(file: MissionFile, wishes: Plan) -> Arrival:
+    arrival = wishes.arrival
+    missing = [use.name for use in arrival.engines[1:] if use.burn_s is None]
+    if missing:
+        raise ScenarioError(
+            f"plan.arrival.engines: {', '.join(missing)} has no burn_s; only the first engine burns as long as it takes", file.name
+        )
+    return Arrival(
+        1e3 * float(arrival.periapsis_altitude_km),
+        1e3 * float(arrival.apoapsis_altitude_km),
+        math.radians(arrival.inclination_deg),
+        tuple(_thruster(file, use) for use in arrival.engines),
+        tuple(float(use.burn_s or 0.0) for use in arrival.engines[1:]),
+        None if arrival.ignition_utc is None else _epoch(arrival.ignition_utc),
+    )
+
+
+def _corrections(wishes: Plan) -> Corrections | None:
+    errors = wishes.errors
+    if errors is None or not wishes.corrections:
+        return None
+    epochs = tuple(_epoch(row.utc) for row in wishes.corrections)
+    return Corrections(epochs, float(errors.position_m), float(errors.velocity_m_s), 0.01 * float(errors.execution_percent))
+
+
+def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
+    orbit, site = file.orbit, file.site
+    low_km, high_km = orbit.at_ignition_km
+    ellipse = ellipse_of_altitudes(1e3 * low_km, 1e3 * high_km)
+    braking_s, range_m = braking_estimate(file, ellipse)
+    mean_radius_m = ellipse.periapsis_m - 0.5 * (1e3 * low_km - float(site.elevation_m))
+    return Descent(
+        latitude_rad=math.radians(site.latitude_deg),
+        longitude_rad=math.radians(site.longitude_deg),
+        elevation_m=float(site.elevation_m),
+        periapsis_altitude_m=1e3 * low_km,
+        apoapsis_altitude_m=1e3 * high_km,
+        arc_rad=(range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m,
+        braking_s=braking_s + FINAL_DESCENT_S,
+        delta_v_m_s=ellipse.speed_m_s(ellipse.periapsis_m) + DESCENT_MARGIN_M_S,
+        isp_s=braking_thrust(file)[1] / G0_M_S2,
+        trim=_epoch(landing.trim_utc),
+        descent_burn=_epoch(landing.descent_orbit_utc),
+        earliest=_epoch(landing.earliest_utc),
+        latest=_epoch(landing.latest_utc),
+        southbound=orbit.direction == "southbound",
+    )
+
+
+def beside(planned: PlannedMission) -> list[Beside]:
+    """Lengths of burns, planned and flown, of those that were told."""
+    wishes, made = planned.wishes, planned.plan
+    by_name = {burn.name: burn.duration_s for burn in (*made.burns, *made.reserves)}
+    flown = {f"correction {number}": row.flown_s for number, row in enumerate(wishes.corrections, start=1)}
+    flown |= {f"lunar orbit insertion {use.name}": use.flown_s for use in wishes.arrival.engines}
+    if wishes.landing is not None:
+        flown |= {"trim": wishes.landing.trim_flown_s, "descent orbit": wishes.landing.descent_orbit_flown_s}
+    return [Beside(name, "s", by_name[name], seconds) for name, seconds in flown.items() if seconds is not None and name in by_name]
+
+
+def write_plan(planned: PlannedMission, folder: Path) -> dict[str, str]:
+    """Write the orbit ephemeris message and, with spiceypy installed, the SPK kernel; returns the paths by kind."""
+    oem, spk = folder / "trajectory.oem", folder / "trajectory.bsp"
+    oem.write_text(oem_text(planned.plan, datetime.now(UTC)), encoding="ascii")
+    paths = {"oem": str(oem)}
+    if write_spk(segments(planned.plan), planned.plan.order.name, spk):
+        paths["spk"] = str(spk)
+    return paths
+
+
+def write_spk(rows: list[Segment], name: str, path: Path) -> bool:
+    """An SPK kernel of type 13 (Hermite, unequal steps), a segment an arc; False without spiceypy."""
+    try:
+        import spiceypy
+    except ImportError:
+        return False
+    handle = spiceypy.spkopn(str(path), name.upper(), 0)
+    for segment in rows:
+        states_km = [[*(1e-3 * r), *(1e-3 * v)] for r, v in zip(segment.r_m, segment.v_m_s, strict=True)]
+        epochs = [float(tdb_s) for tdb_s in segment.tdb_s]
+        names = (SPK_BODY, SPK_CENTRES[segment.centre], "J2000", epochs[0], epochs[-1], segment.name[:40])
+        spiceypy.spkw13(handle, *names, HERMITE_DEGREE, len(epochs), states_km, epochs)
+    spiceypy.spkcls(handle)
+    return True

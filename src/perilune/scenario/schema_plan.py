@@ -1,0 +1,88 @@
+"""The `[plan]` of a mission: what the flight-dynamics desk is asked for. Engines are those of the mission file, by name."""
+
+from pydantic import AwareDatetime, Field, field_validator
+
+from perilune.scenario.schema_place import in_utc
+from perilune.scenario.schema_table import Angle, NonNegative, Percent, Positive, Table
+
+
+class ParkingOrbit(Table):
+    """Circular, about the Earth; its node is free, which is to say the hour of the launch is."""
+
+    altitude_km: Positive
+    inclination_deg: Angle
+
+
+class Stage(Table):
+    """What leaves the parking orbit; mass at ignition, spacecraft included."""
+
+    name: str
+    thrust_n: Positive
+    isp_s: Positive
+    mass_kg: Positive
+
+
+class CorrectionRow(Table):
+    """A mid-course correction."""
+
+    utc: AwareDatetime
+    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
+
+    _utc = field_validator("utc")(in_utc)
+
+
+class Errors(Table):
+    """One standard deviation, by which the corrections are sized."""
+
+    position_m: NonNegative
+    velocity_m_s: NonNegative
+    execution_percent: Percent
+
+
+class EngineUse(Table):
+    """An engine or thruster group of the mission file; those that burn later state how long."""
+
+    name: str
+    burn_s: float | None = Field(
+        default=None, gt=0, description="for the second engine and later ones; the first burns as long as it takes"
+    )
+    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
+
+
+class ArrivalPlan(Table):
+    """The orbit about the Moon; without `ignition_utc` the cheapest flight is taken."""
+
+    ignition_utc: AwareDatetime | None = None
+    periapsis_altitude_km: Positive
+    apoapsis_altitude_km: Positive
+    inclination_deg: Angle
+    engines: tuple[EngineUse, ...] = Field(min_length=1)
+
+
+class LandingPlan(Table):
+    """When to leave the orbit, and when the plane may pass over the site."""
+
+    trim_utc: AwareDatetime
+    trim_flown_s: float | None = None
+    descent_orbit_utc: AwareDatetime
+    descent_orbit_flown_s: float | None = None
+    earliest_utc: AwareDatetime
+    latest_utc: AwareDatetime
+
+    _utc = field_validator("trim_utc", "descent_orbit_utc", "earliest_utc", "latest_utc")(in_utc)
+
+
+class Plan(Table):
+    """From the parking orbit to the ignition of the descent."""
+
+    injection_utc: AwareDatetime = Field(description="middle of the burn that leaves the parking orbit")
+    separation_kg: Positive
+    parking: ParkingOrbit
+    stage: Stage
+    corrections: tuple[CorrectionRow, ...] = ()
+    errors: Errors | None = None
+    arrival: ArrivalPlan
+    small_engine: EngineUse
+    landing: LandingPlan | None = None
+
+    _utc = field_validator("injection_utc")(in_utc)

@@ -1,0 +1,122 @@
+"""Differential correction: numbers that make other numbers zero, by Gauss and Newton with exact derivatives. Host loop, compiled maps.
+
+**Model.** Each step solves the linear equations for the smallest change in scaled controls (least squares where there are more targets
+than controls, least norm where there are fewer) and is shortened until the miss gets smaller. Scales are given: what one unit of each
+control and of each miss is worth.
+**Error.** Stops when every scaled miss is below one, so a scale of a miss is its tolerance times `SLACK`.
+**Invalid when** the start is not in the basin of the solution: then `CorrectionError` says what missed by how much.
+**Reference.** Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 10 and 11.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from perilune.trajectory.legs import compiled
+from perilune.trajectory.refusal import CorrectionError
+from perilune.types import Scalar
+
+STEPS_MAX = 40
+SHORTENINGS_MAX = 8
+# A step is taken if the miss falls at least by this share.
+PROMISE_KEPT = 1e-3
+SHORTER = 0.35
+# The derivative is taken anew when a step leaves more than this share of the miss.
+FAST = 0.2
+
+# Raw misses and controls, as functions of the controls and of whatever else the map needs.
+Misses = Callable[[Float[Array, " n"], Any], Float[Array, " m"]]
+
+
+class Scaling(NamedTuple):
+    """Names and worths: the largest step of each control, the tolerance and the unit of each miss."""
+
+    what: str
+    step_max: tuple[float, ...]
+    miss_names: tuple[str, ...]
+    tolerances: tuple[float, ...]
+
+
+class Corrected(NamedTuple):
+    """Controls at the solution, the miss left in tolerances, and how many steps it took."""
+
+    controls: Float[np.ndarray, " n"]
+    miss: float
+    steps: int
+
+
+def with_jacobian(misses: Misses) -> Callable[[Any, Any, float], tuple[Array, Array]]:
+    """Compiled value, and as many columns of the exact derivative as are asked for (one at least). Each call of this compiles anew.
+
+    One tangent after another, in a loop: as a batch of tangents (`jax.jacfwd`) XLA on CPU no longer fuses the scalars of an integrator's
+    step, which ran 20 times slower and compiled 6 times longer for two days about the Moon.
+    """
+
+    def both(controls: Float[Array, " n"], case: Any, columns: Scalar) -> tuple[Array, Array]:
+        def at_case(x: Float[Array, " n"]) -> Float[Array, " m"]:
+            return misses(x, case)
+
+        def column(k: Array, kept: tuple[Array, Array]) -> tuple[Array, Array]:
+            value, slope = jax.jvp(at_case, (controls,), (jnp.eye(controls.shape[0])[k],))
+            return value, kept[1].at[:, k].set(slope)
+
+        m = jax.eval_shape(at_case, controls).shape[0]
+        count = jnp.asarray(columns).astype(int)
+        return jax.lax.fori_loop(0, count, column, (jnp.zeros(m), jnp.zeros((m, controls.shape[0]))))
+
+    return compiled(both)
+
+
+def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -> Corrected:
+    """Controls that bring every miss below its tolerance. CorrectionError if they are not found.
+
+    A derivative is kept for as long as it brings the miss down fast.
+    """
+    controls, tolerances = np.asarray(start, float), np.asarray(scaling.tolerances)
+    miss, slope = _scaled(solve, controls, case, scaling, whole=True)
+    fresh = True
+    for steps in range(STEPS_MAX):
+        if np.all(np.abs(miss) < 1.0):
+            return Corrected(controls, float(np.max(np.abs(miss))), steps)
+        found = _shortened(solve, controls, case, scaling, (miss, slope))
+        if found is None and fresh:
+            break
+        if found is not None:
+            before, (controls, miss) = float(np.linalg.norm(miss)), found
+        if found is not None and float(np.linalg.norm(miss)) < FAST * before:
+            fresh = False
+        elif np.any(np.abs(miss) >= 1.0):
+            miss, slope = _scaled(solve, controls, case, scaling, whole=True)
+            fresh = True
+    raise CorrectionError(_what_missed(scaling, miss * tolerances))
+
+
+def _scaled(solve: Callable, controls: np.ndarray, case: Any, scaling: Scaling, whole: bool) -> tuple[np.ndarray, np.ndarray]:
+    miss, slope = solve(controls, case, float(controls.size) if whole else 1.0)
+    tolerances = np.asarray(scaling.tolerances)
+    return np.asarray(miss) / tolerances, np.asarray(slope) / tolerances[:, None] * np.asarray(scaling.step_max)
+
+
+def _shortened(solve, controls, case, scaling, linear) -> tuple[np.ndarray, np.ndarray] | None:
+    """Controls and miss after the first of ever shorter steps that makes the miss smaller; None if there is none."""
+    miss, slope = linear
+    if not (np.all(np.isfinite(miss)) and np.all(np.isfinite(slope))):
+        return None
+    step = -np.linalg.lstsq(slope, miss, rcond=1e-12)[0]
+    step /= max(1.0, float(np.max(np.abs(step))))
+    for _ in range(SHORTENINGS_MAX):
+        there = controls + step * np.asarray(scaling.step_max)
+        after, _ = _scaled(solve, there, case, scaling, whole=False)
+        if float(np.linalg.norm(after)) < (1.0 - PROMISE_KEPT) * float(np.linalg.norm(miss)):
+            return there, after
+        step = SHORTER * step
+    return None
+
+
+def _what_missed(scaling: Scaling, miss: np.ndarray) -> str:
+    parts = (f"{name} by {value:.6g}" for name, value in zip(scaling.miss_names, miss, strict=True))
+    return f"{scaling.what} does not converge; it misses {', '.join(parts)}"

@@ -1,0 +1,104 @@
+"""Bad orders get one clear line before anything flies; good ones converge from any date without a guess by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from perilune.moon.gravity import field_of
+from perilune.moon.lunar_field import lunar_field
+from perilune.moon.time import epoch_from_utc
+from perilune.trajectory.order import Arrival, Descent, Launch, MissionOrder, Thruster
+from perilune.trajectory.plan import budget, plan_mission
+from perilune.trajectory.refusal import BudgetError, CorrectionError, OrderError, PassError, TransferError
+
+# Degree of the field in these tests: what converges does not depend on it.
+FIELD = field_of(lunar_field()).truncated(2)
+DATES = 3
+# Velocity of a direct flight from 180 to 400 km to a circle of 100 km: Apollo to Luna-25, with long burns (facts: 3.1 to 3.2, 0.8 to 0.95).
+INJECTION_M_S, INSERTION_M_S = (3100.0, 3230.0), (780.0, 950.0)
+
+
+def launch(epoch, inclination_deg=51.6, altitude_m=200e3):
+    return Launch(epoch, altitude_m, math.radians(inclination_deg), Thruster("stage", 20e3, 332.0), 8300.0)
+
+
+def descent(**changed):
+    numbers = dict(
+        latitude_rad=math.radians(-69.545),
+        longitude_rad=math.radians(43.544),
+        elevation_m=0.0,
+        periapsis_altitude_m=18e3,
+        apoapsis_altitude_m=100e3,
+        arc_rad=0.2,
+        braking_s=700.0,
+        delta_v_m_s=1900.0,
+        isp_s=315.0,
+        trim=epoch_from_utc("2023-08-18T06:20:00"),
+        descent_burn=epoch_from_utc("2023-08-19T11:10:00"),
+        earliest=epoch_from_utc("2023-08-21T00:00:00"),
+        latest=epoch_from_utc("2023-08-22T00:00:00"),
+    )
+    return Descent(**(numbers | changed))
+
+
+def order(arrival_utc="2023-08-16T08:57:00", inclination_deg=82.0, down=None, thrust_n=4750.0):
+    ignition = epoch_from_utc(arrival_utc)
+    arrival = Arrival(100e3, 100e3, math.radians(inclination_deg), (Thruster("main", thrust_n, 315.0),), (), ignition)
+    start = launch(epoch_from_utc("2023-08-11T00:20:00"))
+    return MissionOrder("test", 1750.0, 640.0, start, arrival, Thruster("small", 300.0, 285.0), None, down)
+
+
+def test_any_date_converges_without_a_guess():
+    rng = np.random.default_rng(25)
+    for _ in range(DATES):
+        epoch = epoch_from_utc("2026-01-01T00:00:00").after(rng.uniform(0.0, 5 * 365.25 * 86400.0))
+        start = launch(epoch, rng.uniform(30.0, 98.0), rng.uniform(180e3, 400e3))
+        arrival = Arrival(100e3, 100e3, math.radians(rng.uniform(70.0, 110.0)), (Thruster("main", 4750.0, 315.0),))
+        made = plan_mission(MissionOrder("random", 1750.0, 640.0, start, arrival, Thruster("small", 300.0, 285.0)), FIELD)
+        orbit = made.burns[-1].orbit_after
+        assert INJECTION_M_S[0] < made.burns[0].delta_v_m_s < INJECTION_M_S[1]
+        assert INSERTION_M_S[0] < made.total_m_s < INSERTION_M_S[1]
+        # Tolerances of the corrector: 1 m of semi-major axis, 1e-6 of eccentricity.
+        assert orbit.periapsis_altitude_m == pytest.approx(100e3, abs=4.0)
+        assert orbit.apoapsis_altitude_m == pytest.approx(100e3, abs=4.0)
+
+
+def test_a_site_beyond_the_inclination_is_refused_with_what_would_do():
+    with pytest.raises(
+        TransferError, match=r"inclined by 60\.00 deg never holds the landing site at latitude -69\.5.* between 69\.55 and 110\.4"
+    ):
+        plan_mission(order(inclination_deg=60.0, down=descent()), FIELD)
+
+
+def test_a_site_that_the_plane_does_not_pass_in_time_is_refused_with_the_times_it_does():
+    late = descent(earliest=epoch_from_utc("2023-08-24T00:00:00"), latest=epoch_from_utc("2023-08-26T00:00:00"))
+    with pytest.raises(
+        PassError, match=r"does not pass over the site between 2023-08-24 00:00:00 .*it does: .*2023-08-21 \d\d:\d\d:\d\d \(southbound\)"
+    ):
+        plan_mission(order(down=late), FIELD)
+
+
+@pytest.mark.parametrize(("arrival", "words"), [("2023-08-12T12:00:00", "is 1.49 days"), ("2023-08-29T00:00:00", "is 17.99 days")])
+def test_a_flight_too_short_or_too_long_is_refused(arrival, words):
+    with pytest.raises(TransferError, match=words):
+        plan_mission(order(arrival), FIELD)
+
+
+def test_events_out_of_order_are_refused():
+    early = descent(trim=epoch_from_utc("2023-08-15T00:00:00"))
+    with pytest.raises(OrderError, match="the trim at 2023-08-15 00:00:00 does not come after the insertion at 2023-08-16 08:57:00"):
+        plan_mission(order(down=early), FIELD)
+
+
+def test_too_little_propellant_is_refused_with_how_much_is_missing():
+    made = plan_mission(order(), FIELD)
+    assert budget(made.order, list(made.burns)) is None
+    with pytest.raises(BudgetError, match=r"too little propellant: 450 kg on board; .* kg more than there is"):
+        budget(made.order._replace(dry_mass_kg=1300.0, descent=descent()), list(made.burns))
+
+
+def test_an_engine_too_weak_to_stop_is_refused():
+    # 150 N still get there, in three hours of burning.
+    with pytest.raises(CorrectionError, match=r"the insertion does not converge; it misses semi-major axis \[m\] by -"):
+        plan_mission(order(thrust_n=60.0), FIELD)

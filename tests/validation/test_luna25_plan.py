@@ -1,0 +1,184 @@
+"""The desk plans Luna-25 from published dates, orbit and site alone; its answer stands beside the flight."""
+
+import math
+from pathlib import Path
+
+import erfa
+import numpy as np
+import pytest
+
+from perilune.moon.time import epoch_from_utc
+from perilune.report import plan_figures
+from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, plan, write_plan
+from perilune.trajectory.flightpath import HEAD, burn_rows
+from perilune.trajectory.injection import MEETING_M
+from perilune.trajectory.orbit_files import segments
+
+# Roscosmos, 2023-08: lunar orbit "91.4 x 112.6 km, 82.087 deg, node 270.53 deg" after the insertion of 16 August. The desk was given the
+# heights and the inclination, not the node: that follows from the dates. The frame of the published node is not stated.
+FLOWN_NODE_DEG, NODE_DEG = 270.53, 0.5
+# Roscosmos via TASS, 2023-08-16: KTD 243 s. Its thrust was never published; 4.6 to 5.2 kN is +-6 % of the duration.
+FLOWN_KTD_S, KTD_S = 243.0, 15.0
+# Roscosmos, 2023-10-03: planned burn of 84 s to 18 x 100 km. The thrust behind it (250 to 350 N) is +-17 %.
+FLOWN_DESCENT_S, DESCENT_S = 84.0, 14.0
+# Launch 2023-08-10 23:10:57 UTC from Vostochny, 51.88 N 128.33 E (Wikipedia): due east, the node lies a quarter turn behind the pad's
+# meridian. Four degrees are a quarter of an hour of the Earth's turning, and a launch azimuth half a degree off due east.
+LAUNCH_UTC, PAD_LONGITUDE_DEG, LAUNCH_DEG = "2023-08-10T23:10:57", 128.33, 4.0
+# The first pictures were taken on 13 August "at about 310,000 km" from the Earth.
+PICTURES_KM = 310_000.0
+# Orbit at the ignition of the descent: tolerances of the corrector.
+HEIGHT_M = 1.5
+# Jump of the path where two legs of the transfer meet, after the longest of them.
+JUMP_M = 100.0 * MEETING_M
+# Between the rows of the kernel and the path asked at those very times: the integrator's own interpolation between its steps, and a coast
+# of days taken up again in the middle (1 cm measured).
+INTERPOLATED_M, INTERPOLATED_M_S = 5e-2, 5e-5
+
+
+@pytest.fixture(scope="module")
+def planned():
+    return plan("luna-25")
+
+
+def burn(planned, name):
+    return next(each for each in planned.plan.burns if each.name == name)
+
+
+def test_the_node_after_insertion_is_the_one_that_was_flown(planned):
+    orbit = burn(planned, "lunar orbit insertion DMP").orbit_after
+    assert math.degrees(orbit.node_rad) == pytest.approx(FLOWN_NODE_DEG, abs=NODE_DEG)
+    assert math.degrees(orbit.inclination_rad) == pytest.approx(82.087, abs=0.02)
+    assert orbit.periapsis_altitude_m == pytest.approx(91.4e3, abs=3.0)
+    assert orbit.apoapsis_altitude_m == pytest.approx(112.6e3, abs=3.0)
+
+
+def test_the_plane_of_departure_is_the_one_that_the_launch_left_in(planned):
+    node_deg = math.degrees(burn(planned, "translunar injection").orbit_after.node_rad)
+    whole, fraction = epoch_from_utc(LAUNCH_UTC).jd_tt()
+    # UT1 is TT less 69.2 s in 2023: a quarter of a degree of turning.
+    sidereal_deg = math.degrees(erfa.gmst06(whole, fraction - 69.2 / 86400.0, whole, fraction))
+    assert (node_deg - (sidereal_deg + PAD_LONGITUDE_DEG - 90.0) + 180.0) % 360.0 - 180.0 == pytest.approx(0.0, abs=LAUNCH_DEG)
+
+
+def test_burns_last_as_long_as_the_flown_ones(planned):
+    figures = {each.name: each for each in beside(planned)}
+    assert figures["lunar orbit insertion KTD"].flown == FLOWN_KTD_S
+    assert figures["lunar orbit insertion KTD"].planned == pytest.approx(FLOWN_KTD_S, abs=KTD_S)
+    assert figures["descent orbit"].planned == pytest.approx(FLOWN_DESCENT_S, abs=DESCENT_S)
+
+
+def test_insertion_ignites_when_it_was_told_to(planned):
+    wanted = epoch_from_utc("2023-08-16T08:57:00")
+    assert burn(planned, "lunar orbit insertion KTD").ignition.seconds_since(wanted) == pytest.approx(0.0, abs=2e-3)
+
+
+def test_on_13_august_it_passes_the_distance_of_the_first_pictures(planned):
+    made = planned.plan
+    day_s = epoch_from_utc("2023-08-13T00:00:00").seconds_since(made.epoch)
+    start_km, end_km = np.linalg.norm(made.states(np.array([day_s, day_s + 86400.0])).r_gci_m, axis=1) / 1e3
+    assert start_km < PICTURES_KM < end_km
+
+
+def test_it_ignites_at_the_lowest_point_with_the_site_in_its_plane(planned):
+    made = planned.plan
+    path = made.states(np.array([made.ignition_s - 1.0, made.ignition_s]))
+    height_m = np.linalg.norm(path.r_lci_m, axis=1) - 1_737_400.0
+    assert height_m[1] == pytest.approx(18e3, abs=HEIGHT_M)
+    assert abs(height_m[1] - height_m[0]) < 1.0
+    normal = np.cross(path.r_lci_m[1], path.v_lci_m_s[1])
+    site = site_lci(made)
+    assert math.asin(site @ normal / np.linalg.norm(normal)) == pytest.approx(0.0, abs=1e-6)
+
+
+def site_lci(made):
+    """The site at the end of the braking, from the Moon's orientation."""
+    from perilune.moon.frames import Selenographic, q_lfme_lci
+
+    descent = made.order.descent
+    place = Selenographic(descent.latitude_rad, descent.longitude_rad, descent.elevation_m).direction_lfme()
+    q = q_lfme_lci(made.forces.ephemeris, made.ignition_s + descent.braking_s)
+    return np.asarray((q.inverse() @ place).array())
+
+
+def test_the_path_is_one_path(planned):
+    made = planned.plan
+    for arc in made.arcs[1:]:
+        edge_s = arc.span_s[0]
+        alone = made._replace(arcs=(arc,)).states(np.array([edge_s])).r_gci_m[0]
+        before = made._replace(arcs=tuple(each for each in made.arcs if each is not arc)).states(np.array([edge_s])).r_gci_m[0]
+        assert np.linalg.norm(alone - before) < JUMP_M
+
+
+def test_masses_add_up_and_something_is_left_to_land(planned):
+    made = planned.plan
+    spent_kg = sum(each.propellant_kg for each in (*made.burns[1:], *made.reserves))
+    assert made.burns[-1].mass_after_kg == pytest.approx(1750.0 - spent_kg, abs=1e-6)
+    assert made.landing_kg > made.order.dry_mass_kg
+
+
+def test_outside_the_plan_there_is_no_state(planned):
+    begin_s, end_s = planned.plan.span_s()
+    assert np.all(np.isnan(planned.plan.states(np.array([begin_s - 1.0, end_s + 1.0])).r_gci_m))
+
+
+def test_the_table_has_a_row_for_each_burn_in_order(planned):
+    rows = burn_rows(planned.plan)
+    assert len(rows) == 7
+    assert all(len(row) == len(HEAD) for row in rows)
+    assert [row[2] for row in rows] == sorted(row[2] for row in rows)
+
+
+@pytest.mark.parametrize("draw", [plan_figures.earth_moon, plan_figures.lunar_orbits, plan_figures.launch_windows])
+def test_figures_are_drawn(planned, draw):
+    assert all(axes.has_data() for axes in draw(planned.plan).axes)
+
+
+def test_the_dates_of_the_flight_are_near_the_cheapest(planned):
+    departures_d, flights_d, cost = plan_figures.window_costs(planned.plan)
+    here = cost.total_m_s[np.argmin(np.abs(flights_d - 5.36)), np.argmin(np.abs(departures_d))]
+    # The Moon was at apogee on 16 August: within 10 m/s of the best of the month.
+    assert here - np.nanmin(cost.total_m_s) < 10.0
+
+
+@pytest.fixture(scope="module")
+def written(planned, tmp_path_factory):
+    pytest.importorskip("spiceypy")
+    return write_plan(planned, tmp_path_factory.mktemp("plan"))
+
+
+def test_the_kernel_opens_in_spice_with_the_same_states(planned, written):
+    import spiceypy
+
+    made, times_s = planned.plan, np.linspace(*planned.plan.span_s(), 400)[1:-1]
+    path = made.states(times_s)
+    spiceypy.furnsh(written["spk"])
+    try:
+        for k, t_s in enumerate(times_s):
+            moon = any(arc.centre == "moon" and arc.span_s[0] <= t_s <= arc.span_s[1] for arc in made.arcs)
+            state_km, _ = spiceypy.spkgeo(SPK_BODY, made.epoch.tdb_s() + t_s, "J2000", SPK_CENTRES["moon" if moon else "earth"])
+            r_m, v_m_s = (path.r_lci_m, path.v_lci_m_s) if moon else (path.r_gci_m, path.v_gci_m_s)
+            assert np.linalg.norm(state_km[:3] * 1e3 - r_m[k]) < INTERPOLATED_M
+            assert np.linalg.norm(state_km[3:] * 1e3 - v_m_s[k]) < INTERPOLATED_M_S
+    finally:
+        spiceypy.unload(written["spk"])
+
+
+def test_the_message_says_what_the_plan_says(planned, written):
+    text = Path(written["oem"]).read_text(encoding="ascii")
+    assert text.startswith("CCSDS_OEM_VERS = 2.0\n")
+    assert text.count("META_START") == text.count("META_STOP") == len(planned.plan.arcs)
+    rows = [line.split() for line in text.splitlines() if line[:2] == "20"]
+    first = np.array([float(number) for number in rows[0][1:]]) * 1e3
+    path = planned.plan.states(np.array([planned.plan.span_s()[0]]))
+    assert first[:3] == pytest.approx(path.r_gci_m[0], abs=2e-3)
+    assert first[3:] == pytest.approx(path.v_gci_m_s[0], abs=2e-6)
+
+
+def test_another_reader_accepts_the_message(planned, written):
+    reader = pytest.importorskip("ccsds_ndm.ndm_io", reason="ccsds-ndm is not installed")
+    message = reader.NdmIo().from_path(written["oem"])
+    found = message.body.segment
+    assert len(found) == len(planned.plan.arcs)
+    assert found[0].metadata.center_name == "EARTH"
+    assert found[-1].metadata.center_name == "MOON"
+    assert float(found[0].data.state_vector[0].x.value) == pytest.approx(segments(planned.plan)[0].r_m[0][0] / 1e3, abs=1e-6)
