@@ -10,6 +10,7 @@ from perilune.wire.telemetry import Mode
 
 START_UTC = "2023-08-21T11:30:00Z"
 CONTACT_S = 520.0
+COASTS = {"met_s": np.array([-120.0, -60.0, 0.0]), "altitude_m": np.array([21e3, 19e3, 18e3])}
 
 
 def steps(met_s: np.ndarray) -> np.ndarray:
@@ -144,4 +145,4 @@ class SyntheticFlight:
 
     def dataset(self):
         known = channels(self.time_s)
-        return recording_tree(self.time_s, {name: known[name] for name in self.recorded}, START_UTC)
+        return recording_tree(self.time_s, {name: known[name] for name in self.recorded}, START_UTC, coasts=COASTS)

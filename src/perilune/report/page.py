@@ -15,7 +15,7 @@ from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
-from perilune.report.verdict import COLOURS, caveat, cause_beside, sentence, touchdown_rows, word
+from perilune.report.verdict import COLOURS, cause_beside, caveat, sentence, touchdown_rows, word
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_table import Table
 
@@ -239,7 +239,7 @@ def _can_be_drawn(chapter: Chapter, story: Story) -> bool:
 def _fell_asleep(story: Story) -> bool:
     """Whether it met the ground in a coast, of which there is no dense record."""
     contact = story.result.get("contact")
-    return bool(contact) and contact["met_s"] > story.record.met_s[-1] + 1.0
+    return contact is not None and bool(contact["met_s"] > story.record.met_s[-1] + 1.0)
 
 
 def _chapter(chapter: Chapter, story: Story) -> str:

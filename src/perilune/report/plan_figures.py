@@ -1,6 +1,5 @@
 """Figures of a plan: the way from the Earth to the Moon, the orbits about the Moon, and what other dates would cost."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -132,13 +131,3 @@ def launch_windows(plan: MissionPlan) -> Figure:
             axes.plot(0.0, flown_d, marker="o", color=style.BAD)
             axes.set(xlabel="days from the planned departure", ylabel="days of flight", title=f"{name} [m/s]")
     return figure
-
-
-def write_figures(plan: MissionPlan, folder: Path) -> dict[str, str]:
-    """Write the three figures as SVG; returns the paths by kind."""
-    paths = {}
-    for draw in (earth_moon, lunar_orbits, launch_windows):
-        path = folder / f"{draw.__name__}.svg"
-        path.write_text(style.svg(draw(plan)), encoding="utf-8")
-        paths[draw.__name__] = str(path)
-    return paths

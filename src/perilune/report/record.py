@@ -45,9 +45,10 @@ class Record:
 
     @cached_property
     def ignition_s(self) -> float:
-        """Start of braking; the first sample if it never came to that."""
+        """Start of braking; if it never came to that, of the burn before, or the first sample."""
         braking = np.flatnonzero((self.mode >= Mode.BRAKING) & (self.mode <= Mode.SURFACE))
-        return float(self.met_s[braking[0] if braking.size else 0])
+        burning = np.flatnonzero(self.mode == Mode.DESCENT_ORBIT_BURN)
+        return float(self.met_s[next((found[0] for found in (braking, burning) if found.size), 0)])
 
     @cached_property
     def descent(self) -> slice:
