@@ -83,7 +83,9 @@ def faults() -> None:
 @app.command()
 def fly(
     mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
-    from_phase: Annotated[str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit); else at the earliest phase.")] = None,
+    from_phase: Annotated[
+        str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit); else at the earliest phase.")
+    ] = None,
     as_flown: Annotated[
         bool | None,
         typer.Option("--as-flown/--mended", help="With what went wrong in the real flight (--mended is not in this version)."),
@@ -104,7 +106,9 @@ def fly(
         _check_faults(fault or [])
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
-            result = _fly(flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "as_flown": bool(as_flown)})
+            result = _fly(
+                flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "as_flown": bool(as_flown)}
+            )
         except BaseException:
             _remove_if_empty(folder)
             raise

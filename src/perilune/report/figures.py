@@ -22,7 +22,7 @@ def whole_flight(record: Record) -> Figure:
     spans = zip(np.concatenate([[0], edges + 1]), np.concatenate([edges, [len(awake_s) - 1]]), strict=True)
     with style.drawing() as (figure, (axes,)):
         for first, last in spans:
-            axes.axvspan(awake_s[first] / scale_s, awake_s[last] / scale_s, color="#fdf3e3", lw=0)
+            axes.axvspan(float(awake_s[first]) / scale_s, float(awake_s[last]) / scale_s, color="#fdf3e3", lw=0)
         axes.plot(time_s[order] / scale_s, 1e-3 * height_m[order], color=style.TRUTH, lw=1.0)
         axes.set(xlabel=f"{unit} from the start", ylabel="height over the ground [km]", ylim=(0.0, None))
     return figure
