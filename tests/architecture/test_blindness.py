@@ -54,7 +54,7 @@ def blind_tick(shared: Mission, wiring: Wiring, monkeypatch, kept=truth_too) -> 
     def one(own: Mission, state: MissionState, measurements: Measurements, shared_and_tick):
         shared, tick = shared_and_tick
         mission = wiring(eqx.combine(own, shared))
-        monkeypatch.setattr(World, "measure", lambda world, truth, stream, now: (truth, measurements))
+        monkeypatch.setattr(World, "measure", lambda world, truth, stream, now, watched: (truth, measurements))
         return kept(*step(mission, state, sim.silence(), tick))
 
     def all_of_them(arrays, own, states, measurements, tick):
