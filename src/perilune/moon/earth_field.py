@@ -7,9 +7,7 @@ Tide-free, as published. What it is for: parking orbits, injection burns and far
 Journal of Geophysical Research 117 (2012); digits of the coefficient file of the US National Geospatial-Intelligence Agency.
 """
 
-import numpy as np
-
-from perilune.moon.gravity_files import HarmonicCoefficients
+from perilune.moon.gravity_files import HarmonicCoefficients, coefficient_tables
 
 _GM_M3_S2 = 3.986004415e14
 _RADIUS_M = 6_378_136.3
@@ -46,9 +44,4 @@ _ROWS = (
 
 def earth_field() -> HarmonicCoefficients:
     """EGM2008 to degree and order 6."""
-    degree = max(row[0] for row in _ROWS)
-    c, s = np.zeros((degree + 1, degree + 1)), np.zeros((degree + 1, degree + 1))
-    c[0, 0] = 1.0
-    for n, m, c_nm, s_nm in _ROWS:
-        c[n, m], s[n, m] = c_nm, s_nm
-    return HarmonicCoefficients("EGM2008", _GM_M3_S2, _RADIUS_M, c, s, tide_system="tide_free", axes="ITRF")
+    return HarmonicCoefficients("EGM2008", _GM_M3_S2, _RADIUS_M, *coefficient_tables(_ROWS), tide_system="tide_free", axes="ITRF")

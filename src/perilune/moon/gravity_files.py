@@ -45,6 +45,16 @@ class HarmonicCoefficients:
         return replace(self, c=self.c[: degree + 1, : degree + 1], s=self.s[: degree + 1, : degree + 1])
 
 
+def coefficient_tables(rows: tuple[tuple[int, int, float, float], ...]) -> tuple[Float[np.ndarray, "n n"], Float[np.ndarray, "n n"]]:
+    """C and S, indexed `[n, m]`, from rows of degree, order, C and S; the central term is 1."""
+    degree = max(row[0] for row in rows)
+    c, s = np.zeros((degree + 1, degree + 1)), np.zeros((degree + 1, degree + 1))
+    c[0, 0] = 1.0
+    for n, m, c_nm, s_nm in rows:
+        c[n, m], s[n, m] = c_nm, s_nm
+    return c, s
+
+
 def read_gravity_field(file_name: str, content: str | bytes, degree_max: int | None = None) -> HarmonicCoefficients:
     """Coefficients from a file's content; the ending of its name says the format."""
     text = content.decode("latin-1") if isinstance(content, bytes) else content

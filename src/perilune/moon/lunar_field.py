@@ -10,9 +10,7 @@ Solved from the tracking of Lunar Prospector and earlier orbiters; fully normali
 Icarus 150 (2001); digits of the file LP165P.cof distributed with NASA's GMAT.
 """
 
-import numpy as np
-
-from perilune.moon.gravity_files import HarmonicCoefficients
+from perilune.moon.gravity_files import HarmonicCoefficients, coefficient_tables
 
 _GM_M3_S2 = 4902.801056e9
 _RADIUS_M = 1_738_000.0
@@ -87,9 +85,4 @@ _ROWS = (
 
 def lunar_field() -> HarmonicCoefficients:
     """LP165P to degree and order 10."""
-    degree = max(row[0] for row in _ROWS)
-    c, s = np.zeros((degree + 1, degree + 1)), np.zeros((degree + 1, degree + 1))
-    c[0, 0] = 1.0
-    for n, m, c_nm, s_nm in _ROWS:
-        c[n, m], s[n, m] = c_nm, s_nm
-    return HarmonicCoefficients("LP165P", _GM_M3_S2, _RADIUS_M, c, s, axes="DE403 principal axes")
+    return HarmonicCoefficients("LP165P", _GM_M3_S2, _RADIUS_M, *coefficient_tables(_ROWS), axes="DE403 principal axes")

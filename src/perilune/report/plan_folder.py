@@ -34,15 +34,10 @@ def plan_result(planned: PlannedMission) -> dict[str, Any]:
 
 def _burn(burn: PlannedBurn) -> dict[str, Any]:
     return {
-        "name": burn.name,
-        "engine": burn.engine.name,
-        "utc": moment(burn.ignition),
-        "duration_s": burn.duration_s,
-        "delta_v_m_s": burn.delta_v_m_s,
+        **_reserve(burn),
         "steering": burn.steering,
         "direction_icrf": burn.direction.tolist(),
         "direction_radial_along_cross": burn.direction_rac.tolist(),
-        "propellant_kg": burn.propellant_kg,
         "mass_after_kg": burn.mass_after_kg,
         "orbit_after": _orbit(burn.orbit_after),
     }
@@ -58,7 +53,8 @@ def _orbit(orbit: Orbit) -> dict[str, Any]:
     }
 
 
-def _reserve(reserve: Reserve) -> dict[str, Any]:
+def _reserve(reserve: PlannedBurn | Reserve) -> dict[str, Any]:
+    """What a burn and the reserve for one have in common."""
     return {
         "name": reserve.name,
         "engine": reserve.engine.name,
