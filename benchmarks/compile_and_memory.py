@@ -45,7 +45,7 @@ def measured(mission: str, width: int) -> dict:
     first, last = (jnp.asarray(tick) for tick in (plan.phases[0].start_tick, plan.phases[0].end_tick))
     states = _cold(jax, spent, "start", lambda: sim.start(fleet, first))
     asleep = _cold(jax, spent, "sleep", lambda: sim.sleep(fleet, states, first, last))
-    awake = _cold(jax, spent, "wake", lambda: sim.wake(fleet, asleep, last, jnp.asarray(True)))
+    awake = _cold(jax, spent, "wake", lambda: sim.wake(fleet, asleep, last, jnp.asarray(True), sim.nothing_new(fleet)))
     later, _ = _cold(jax, spent, "chunk", lambda: sim.fly_chunk(fleet, awake, last, sim.no_record))
     # Another place, another tick, other seeds: nothing may be traced again.
     other = fleet_of(plan.mission, plan.spread, jnp.arange(width) + width)

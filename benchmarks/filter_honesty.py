@@ -99,7 +99,7 @@ def watched_chunk(fleet: sim.Fleet, states: MissionState, first_tick: Index):
 
     def one(own: Mission, state: MissionState, tick: Index):
         mission = eqx.combine(own, fleet.shared)
-        state, frame = step(mission, state, sim.silence(), tick)
+        state, frame = step(mission, state, sim.silence(mission), tick)
         shape = jax.eval_shape(look, mission, frame.truth, state)
         blank = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shape)
         return state, jax.lax.cond(tick % FILTER_EVERY == 0, lambda: look(mission, frame.truth, state), lambda: blank)
@@ -119,7 +119,7 @@ def looks(plan: Flightplan, seeds: range) -> Iterator[dict[str, np.ndarray]]:
         if phase.kind is PhaseKind.COAST:
             states = sim.sleep(fleet, states, first, last)
             continue
-        states = sim.wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
+        states = sim.wake(fleet, states, first, jnp.asarray(phase.uplink_at_start), sim.nothing_new(fleet))
         for tick in range(phase.start_tick, phase.end_tick, sim.CHUNK_TICKS):
             states, record = watched_chunk(fleet, states, jnp.asarray(tick))
             updates = [i for i in range(sim.CHUNK_TICKS) if (tick + i) % FILTER_EVERY == 0]

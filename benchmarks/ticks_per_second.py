@@ -73,7 +73,7 @@ def flown(plan: Flightplan, fleet: sim.Fleet) -> Flown:
         if phase.kind is PhaseKind.COAST:
             states = sim.sleep(fleet, states, first, last)
             continue
-        states = sim.wake(fleet, states, first, jnp.asarray(phase.uplink_at_start))
+        states = sim.wake(fleet, states, first, jnp.asarray(phase.uplink_at_start), sim.nothing_new(fleet))
         jax.block_until_ready(sim.fly_chunk(fleet, states, first, sim.no_record))  # compiled here, its result thrown away
         states = _phase_flown(fleet, states, range(phase.start_tick, phase.end_tick, sim.CHUNK_TICKS), result, float(plan.mission.tick_s))
     return result
@@ -141,7 +141,7 @@ def parts() -> dict[str, Part]:
 
 
 def _step(mission: Mission, now: Bench, tick: Index) -> Bench:
-    return eqx.tree_at(lambda b: b.state, now, step(mission, now.state, sim.silence(), tick)[0])
+    return eqx.tree_at(lambda b: b.state, now, step(mission, now.state, sim.silence(mission), tick)[0])
 
 
 def _measure(mission: Mission, now: Bench, tick: Index) -> Bench:
@@ -154,7 +154,7 @@ def _read(mission: Mission, now: Bench, tick: Index) -> Measurements:
 
 
 def _software(mission: Mission, now: Bench, tick: Index) -> Bench:
-    fsw, commands, _ = mission.fsw.step(now.state.fsw, _read(mission, now, tick), sim.silence(), tick)
+    fsw, commands, _ = mission.fsw.step(now.state.fsw, _read(mission, now, tick), sim.silence(mission), tick)
     return eqx.tree_at(lambda b: (b.state.fsw, b.commands), now, (fsw, commands))
 
 

@@ -65,7 +65,7 @@ def awake(plan: Flightplan, fleet: sim.Fleet) -> tuple[MissionState, int, int]:
     with strictly():
         states = sim.start(fleet, jnp.asarray(coast.start_tick))
         states = sim.sleep(fleet, states, jnp.asarray(coast.start_tick), jnp.asarray(coast.end_tick))
-        woken = sim.wake(fleet, states, jnp.asarray(powered.start_tick), jnp.asarray(True))
+        woken = sim.wake(fleet, states, jnp.asarray(powered.start_tick), jnp.asarray(True), sim.nothing_new(fleet))
     return woken, powered.start_tick, powered.end_tick
 
 

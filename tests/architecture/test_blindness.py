@@ -55,7 +55,7 @@ def blind_tick(shared: Mission, wiring: Wiring, monkeypatch, kept=truth_too) -> 
         shared, tick = shared_and_tick
         mission = wiring(eqx.combine(own, shared))
         monkeypatch.setattr(World, "measure", lambda world, truth, stream, now, watched: (truth, measurements))
-        return kept(*step(mission, state, sim.silence(), tick))
+        return kept(*step(mission, state, sim.silence(mission), tick))
 
     def all_of_them(arrays, own, states, measurements, tick):
         return jax.vmap(one, in_axes=(0, 0, 0, None), axis_name=LANDERS)(own, states, measurements, (eqx.combine(arrays, rest), tick))

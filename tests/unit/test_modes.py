@@ -1,33 +1,40 @@
 """Modes: what moves flight software from one to the next, and what does not."""
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from perilune.fsw.modes import ModeLogic, ModeState, ModeView
 from perilune.wire.telemetry import Mode
+from perilune.wire.uplink import burn_table, no_burn
 
 MODES = len(Mode)
 ONLY_BRAKING = np.array([[mode == Mode.BRAKING, mode > Mode.BRAKING] for mode in Mode])
 LOGIC = ModeLogic(
-    orbit_burn_m_s=jnp.asarray(20.0),
-    orbit_burn_timer_s=jnp.asarray(127.0),
     gate_horizontal_speed_m_s=jnp.asarray(12.0),
     upright_rad=jnp.asarray(0.2),
     approach_wanted=jnp.asarray(True),
     vertical_height_m=jnp.asarray(500.0),
     secure_s=jnp.asarray(5.0),
     engines=jnp.asarray(ONLY_BRAKING),
-    axial_thrusters=jnp.asarray([mode == Mode.DESCENT_ORBIT_BURN for mode in Mode]),
+    axial_thrusters=jnp.zeros(MODES, dtype=bool),
     axial_torque=jnp.ones(MODES, dtype=bool),
     attitude_thrusters=jnp.asarray([mode != Mode.SURFACE for mode in Mode]),
 )
 DIRECT = eqx.tree_at(lambda m: m.approach_wanted, LOGIC, jnp.asarray(False))
+# Both engines and no thruster, against the velocity.
+BURN = eqx.tree_at(
+    lambda row: (row.delta_v_m_s, row.timer_s, row.follow, row.engines),
+    no_burn(2),
+    (jnp.asarray(20.0), jnp.asarray(127.0), jnp.asarray(-1.0), jnp.ones(2, dtype=bool)),
+)
+DUE = eqx.tree_at(lambda row: row.start_s, BURN, jnp.asarray(1000.0))
 # Nothing is asked for, everything is far.
 QUIET = ModeView(
     clock_s=jnp.asarray(1000.0),
-    start_orbit_burn=jnp.asarray(False),
+    burn=BURN,
     braking_armed=jnp.asarray(False),
     range_to_ignite_m=jnp.asarray(1e5),
     time_to_go_s=jnp.asarray(300.0),
@@ -38,13 +45,13 @@ QUIET = ModeView(
 )
 
 
-def in_mode(mode: Mode, since_s: float = 990.0, burned_m_s: float = 0.0, orbit_burn_over: bool = False) -> ModeState:
-    return ModeState(jnp.asarray(int(mode)), jnp.asarray(since_s), jnp.asarray(burned_m_s), jnp.asarray(orbit_burn_over))
+def in_mode(mode: Mode, since_s: float = 990.0, burned_m_s: float = 0.0) -> ModeState:
+    return ModeState(jnp.asarray(int(mode)), jnp.asarray(since_s), jnp.asarray(burned_m_s), jnp.asarray(0))
 
 
 def after(state: ModeState, counted_m_s: float = 0.0, logic: ModeLogic = LOGIC, **seen) -> ModeState:
     view = (
-        eqx.tree_at(lambda v: tuple(getattr(v, name) for name in seen), QUIET, tuple(jnp.asarray(x) for x in seen.values()))
+        eqx.tree_at(lambda v: tuple(getattr(v, name) for name in seen), QUIET, tuple(jax.tree.map(jnp.asarray, x) for x in seen.values()))
         if seen
         else QUIET
     )
@@ -63,7 +70,7 @@ def test_without_a_reason_a_mode_stays(mode):
 @pytest.mark.parametrize(
     ("mode", "seen", "expected"),
     [
-        (Mode.COAST, {"start_orbit_burn": True}, Mode.DESCENT_ORBIT_BURN),
+        (Mode.COAST, {"burn": DUE}, Mode.BURN),
         (Mode.COAST, {"braking_armed": True, "range_to_ignite_m": 0.0}, Mode.BRAKING),
         (Mode.COAST, {"braking_armed": False, "range_to_ignite_m": -1.0}, Mode.COAST),
         (Mode.COAST, {"braking_armed": True, "range_to_ignite_m": 1.0}, Mode.COAST),
@@ -79,7 +86,7 @@ def test_without_a_reason_a_mode_stays(mode):
         (Mode.COAST, {"touched": True}, Mode.COAST),
         (Mode.TOUCHDOWN, {"clock_s": 994.9}, Mode.TOUCHDOWN),
         (Mode.TOUCHDOWN, {"clock_s": 995.0}, Mode.SURFACE),
-        (Mode.SURFACE, {"braking_armed": True, "range_to_ignite_m": -1.0, "start_orbit_burn": True}, Mode.SURFACE),
+        (Mode.SURFACE, {"braking_armed": True, "range_to_ignite_m": -1.0, "burn": DUE}, Mode.SURFACE),
     ],
 )
 def test_transitions(mode, seen, expected):
@@ -94,22 +101,25 @@ def test_pitch_up_leads_to_the_approach_where_one_is_wanted_or_else_straight_dow
 
 
 def test_a_burn_ends_on_counted_velocity():
-    going = after(in_mode(Mode.DESCENT_ORBIT_BURN, burned_m_s=19.9), counted_m_s=0.05)
-    assert Mode(int(going.mode)) is Mode.DESCENT_ORBIT_BURN
-    ended = after(in_mode(Mode.DESCENT_ORBIT_BURN, burned_m_s=19.96), counted_m_s=0.05)
+    going = after(in_mode(Mode.BURN, burned_m_s=19.9), counted_m_s=0.05)
+    assert Mode(int(going.mode)) is Mode.BURN
+    ended = after(in_mode(Mode.BURN, burned_m_s=19.96), counted_m_s=0.05)
     assert Mode(int(ended.mode)) is Mode.COAST
-    assert bool(ended.orbit_burn_over)
+    assert int(ended.burns_over) == 1
 
 
 def test_a_burn_that_counts_nothing_ends_on_its_timer():
     """Luna-25, 19 August 2023: 127 s instead of 84 s."""
-    deaf = in_mode(Mode.DESCENT_ORBIT_BURN, since_s=900.0)
-    assert Mode(int(after(deaf, clock_s=1026.9).mode)) is Mode.DESCENT_ORBIT_BURN
+    deaf = in_mode(Mode.BURN, since_s=900.0)
+    assert Mode(int(after(deaf, clock_s=1026.9).mode)) is Mode.BURN
     assert Mode(int(after(deaf, clock_s=1027.0).mode)) is Mode.COAST
 
 
-def test_an_orbit_burn_is_not_begun_again():
-    assert Mode(int(after(in_mode(Mode.COAST, orbit_burn_over=True), start_orbit_burn=True).mode)) is Mode.COAST
+def test_the_rows_of_a_table_follow_one_another_and_none_is_begun_again():
+    table = burn_table([DUE, eqx.tree_at(lambda row: row.delta_v_m_s, DUE, jnp.asarray(5.0))])
+    assert [float(table.row(jnp.asarray(number)).delta_v_m_s) for number in range(3)] == [20.0, 5.0, 0.0]
+    assert np.isinf(float(table.row(jnp.asarray(2)).start_s))
+    assert table.row(jnp.asarray(2)).engines.tolist() == [False, False]
 
 
 def test_a_change_restarts_the_count_and_the_age():
@@ -121,8 +131,8 @@ def test_a_change_restarts_the_count_and_the_age():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_each_mode_uses_its_own_row_of_actuators(mode):
-    use = LOGIC.use(jnp.asarray(int(mode)))
-    assert use.engines.tolist() == ONLY_BRAKING[mode].tolist()
-    assert bool(use.axial_thrusters) == (mode is Mode.DESCENT_ORBIT_BURN)
+    use = LOGIC.use(jnp.asarray(int(mode)), BURN)
+    assert use.engines.tolist() == ([True, True] if mode is Mode.BURN else ONLY_BRAKING[mode].tolist())
+    assert not bool(use.axial_thrusters)
     assert bool(use.axial_torque)
     assert bool(use.attitude_thrusters) == (mode is not Mode.SURFACE)

@@ -22,7 +22,10 @@ def released(*looks: tuple[float, Mode, float]) -> list[list[bool]]:
     """Which devices are on after each look at clock, mode and believed altitude."""
     state, on = SEQUENCER.init(), []
     for clock_s, mode, altitude_m in looks:
-        state = SEQUENCER.step(state, SequencerView(jnp.asarray(clock_s), jnp.asarray(int(mode)), jnp.asarray(altitude_m)))
+        view = SequencerView(
+            jnp.asarray(clock_s), jnp.asarray(int(mode)), jnp.asarray(altitude_m), jnp.asarray(jnp.inf), jnp.asarray(9000.0)
+        )
+        state = SEQUENCER.step(state, view)
         on.append([bool(SEQUENCER.has(state, action)) for action in DEVICES])
     return on
 
@@ -48,4 +51,19 @@ def test_what_is_released_stays_so():
 
 def test_either_of_two_rows_releases_an_action():
     assert released((5000.0, Mode.COAST, 1e5)) == [[True, False, True]]
-    assert not bool(SEQUENCER.has(SEQUENCER.init(), Action.START_DESCENT_ORBIT_BURN))
+    assert not bool(SEQUENCER.has(SEQUENCER.init(), Action.ARM_BRAKING))
+
+
+def test_rows_before_a_burn_that_is_not_planned_wait_for_ever_and_those_before_braking_for_the_moment_expected():
+    rows = [(Action.ACCELEROMETERS_ON, Release.BEFORE_BURN, 60.0), (Action.ARM_BRAKING, Release.BEFORE_IGNITION, 200.0)]
+    sequencer = Sequencer(sequence_table(rows))
+
+    def at(clock_s: float, burn_s: float) -> list[bool]:
+        look = (jnp.asarray(clock_s), jnp.asarray(int(Mode.COAST)), jnp.asarray(1e5), jnp.asarray(burn_s), jnp.asarray(9000.0))
+        state = sequencer.step(sequencer.init(), SequencerView(*look))
+        return [bool(sequencer.has(state, action)) for action, _, _ in rows]
+
+    assert at(8799.0, jnp.inf) == [False, False]
+    assert at(8800.0, jnp.inf) == [False, True]
+    assert at(5940.0, 6000.0) == [True, False]
+    assert at(5939.0, 6000.0) == [False, False]

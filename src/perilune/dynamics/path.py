@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, Int
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.events import Body, Event, Surface, seen
 from perilune.dynamics.propagate import PointMass, Steps, Tolerance, coast_rates, stepped
+from perilune.math.calling import call
 from perilune.math.vector import Vec3, vec3
 from perilune.types import Flag, Index, Scalar, Vector
 
@@ -100,7 +101,7 @@ def flown(
     )
     nodes = np.concatenate([[span_s[0]], *(np.asarray(part.array()) for part in (start.r_m, start.v_m_s))])[None]
     while True:
-        steps = _chunk(forces, centre, start, limits, tolerance)
+        steps = call(_chunk, forces, centre, start, limits, tolerance)
         rows = np.column_stack([steps.times_s, steps.rows[:, :6]])
         nodes = _merged(np.concatenate([nodes, rows[1 : int(steps.count)]]))
         if 1 < len(nodes) < STENCIL:

@@ -19,12 +19,12 @@ from perilune.fsw.navigation.state import FilterState
 from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerView
 from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
-from perilune.math.vector import Vec3
+from perilune.math.vector import Vec3, select
 from perilune.types import Index, Scalar
 from perilune.wire.commands import Commands, DevicesOn
 from perilune.wire.measurements import Measurements
 from perilune.wire.telemetry import Mode, NavTelemetry, Telemetry
-from perilune.wire.uplink import Uplink
+from perilune.wire.uplink import BurnRow, FlightOrders, Uplink
 
 # Before anything is known: 1,000 km and 1,000 m/s, one sigma, squared; and a radian.
 UNKNOWN_RV = 1e12
@@ -48,6 +48,7 @@ class FswState(eqx.Module):
     monitors: MonitorState
     commands: Commands  # of the last cycle
     mass_kg: Scalar
+    orders: FlightOrders
 
 
 class _View(eqx.Module):
@@ -58,6 +59,7 @@ class _View(eqx.Module):
     guidance: GuidanceView
     omega_body_rad_s: Vec3
     counted_m_s: Scalar
+    burn: BurnRow
 
 
 class FlightSoftware(eqx.Module):
@@ -73,6 +75,7 @@ class FlightSoftware(eqx.Module):
     ground: GroundBelief
     gate_downrange_m: Scalar  # where braking ends, before the site
     up_body: Vec3  # the axis that the engines push along
+    orders: FlightOrders  # until the ground sends others
 
     def init(self, clock_s: Scalar) -> FswState:
         """Asleep: nothing known but the belief; the state vector that comes with the first wake-up replaces the site as the place."""
@@ -95,11 +98,17 @@ class FlightSoftware(eqx.Module):
             monitors=self.monitors.init(),
             commands=commands,
             mass_kg=jnp.asarray(self.vehicle.mass_start_kg, dtype=float),
+            orders=self.orders,
         )
 
     def wake(self, state: FswState, measurements: Measurements, uplink: Uplink) -> FswState:
-        """After sleep: clock, star tracker and, if the ground sent one, a state vector."""
-        return eqx.tree_at(lambda s: s.filter, state, self.navigation.wake(state.filter, measurements, uplink.state_vector))
+        """After sleep: clock, star tracker and, if the ground sent them, a state vector and new orders. The sequence begins anew."""
+        sent = uplink.orders.valid
+        orders = jax.tree.map(lambda new, old: jnp.where(sent, new, old), uplink.orders, state.orders)
+        burns_over = jnp.where(sent, 0, state.modes.burns_over)
+        filtered = self.navigation.wake(state.filter, measurements, uplink.state_vector)
+        parts = (filtered, self.sequencer.init(), orders, burns_over)
+        return eqx.tree_at(lambda s: (s.filter, s.sequencer, s.orders, s.modes.burns_over), state, parts)
 
     def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
         """One cycle: navigate, decide, steer."""
@@ -110,7 +119,7 @@ class FlightSoftware(eqx.Module):
         monitors = self._monitor(state, view, measurements)
         modes = self._decide(state, view, (sequencer, guidance, monitors), measurements)
         request = computed_once(self.guidance.request(guidance, view.guidance, modes.mode))
-        attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements)
+        attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements, view.burn)
         state = FswState(
             filter=filtered,
             modes=modes,
@@ -121,6 +130,7 @@ class FlightSoftware(eqx.Module):
             monitors=monitors,
             commands=commands,
             mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
+            orders=state.orders,
         )
         return state, commands, self._report(state, view, request, measurements)
 
@@ -145,6 +155,7 @@ class FlightSoftware(eqx.Module):
         along_m, across_m = self.ground.way_to_site(local, q_lfme_lci)
         q_site_lfme = self.ground.site.q_site_lfme
         place = self.ground.site.r_site_m(q_lfme_lci @ nav.r_lci_m)
+        burn = state.orders.burns.row(state.modes.burns_over)
         guidance = GuidanceView(
             local=local,
             # Height is over the ground that the beams see: the orbit's radius may be a kilometre off, with the ground's height off as much.
@@ -156,13 +167,21 @@ class FlightSoftware(eqx.Module):
             range_to_gate_m=along_m - self.gate_downrange_m,
             cross_of_site_m=across_m,
             terrain_m=nav.terrain_m,
+            before_lci=self._before_braking_lci(state.orders, nav.v_lci_m_s, local, burn),
         )
         rate = measurements.imu.delta_theta_body_rad / self.vehicle.cycle_s - nav.bias_gyro_rad_s
         counted = measurements.imu.delta_v_body_m_s - nav.bias_accel_m_s2 * self.vehicle.cycle_s
-        return _View(q_lfme_lci, local, guidance, rate, counted.dot(self.up_body))
+        return _View(q_lfme_lci, local, guidance, rate, counted.dot(self.up_body), burn)
+
+    def _before_braking_lci(self, orders: FlightOrders, v_lci_m_s: Vec3, local: LocalState, burn: BurnRow) -> Vec3:
+        """Where the thrust axis looks: as the next burn wants it, else as ordered, else backwards, turned for braking."""
+        rest = orders.rest_lci
+        resting = select(rest.norm_squared() > 0.0, rest, -local.downrange_lci)
+        return select(jnp.isfinite(burn.start_s), burn.direction_lci(v_lci_m_s), resting)
 
     def _sequence(self, state: FswState, view: _View, measurements: Measurements) -> SequencerState:
-        look = SequencerView(measurements.clock_s, state.modes.mode, view.local.altitude_m)
+        orders = state.orders
+        look = SequencerView(measurements.clock_s, state.modes.mode, view.local.altitude_m, orders.burns.start_s[0], orders.ignition_s)
         return self.sequencer.step(state.sequencer, look)
 
     def _guide(self, state: FswState, view: _View, tick: Index) -> GuidanceState:
@@ -200,7 +219,7 @@ class FlightSoftware(eqx.Module):
         time_to_go_s = jnp.where(mode == Mode.APPROACH, guidance.approach.time_to_go_s, guidance.braking.time_to_go_s)
         look = ModeView(
             clock_s=measurements.clock_s,
-            start_orbit_burn=self.sequencer.has(sequencer, Action.START_DESCENT_ORBIT_BURN),
+            burn=view.burn,
             braking_armed=self.sequencer.has(sequencer, Action.ARM_BRAKING),
             range_to_ignite_m=view.guidance.range_to_gate_m - guidance.braking.range_m,
             time_to_go_s=time_to_go_s,
@@ -218,11 +237,12 @@ class FlightSoftware(eqx.Module):
         tasks: tuple[GuidanceState, ModeState, SequencerState],
         request: ThrustRequest,
         measurements: Measurements,
+        burn: BurnRow,
     ) -> tuple[AttitudeControlState, AllocationState, Commands]:
         guidance, modes, sequencer = tasks
         mode = modes.mode
         wanted = computed_once(pointing(request.direction_lci, self.guidance.attitude_reference(guidance, request.direction_lci)))
-        burning = (mode >= Mode.DESCENT_ORBIT_BURN) & (mode <= Mode.VERTICAL_DESCENT)
+        burning = (mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
@@ -230,7 +250,7 @@ class FlightSoftware(eqx.Module):
         )
         torque = computed_once(torque)
         thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
-        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode))
+        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode, burn))
         devices = DevicesOn(
             accelerometers=self.sequencer.has(sequencer, Action.ACCELEROMETERS_ON),
             altimeter=self.sequencer.has(sequencer, Action.ALTIMETER_ON),

@@ -7,20 +7,21 @@ from jaxtyping import Array, Bool
 from perilune.fsw.control.allocation import ActuatorUse
 from perilune.types import Flag, Index, Scalar
 from perilune.wire.telemetry import Mode
+from perilune.wire.uplink import BurnRow
 
 
 class ModeState(eqx.Module):
     mode: Index
     since_s: Scalar  # onboard clock at the last change
     burned_m_s: Scalar  # velocity counted on the accelerometers since then
-    orbit_burn_over: Flag
+    burns_over: Index  # rows of the burn table
 
 
 class ModeView(eqx.Module):
     """What the transitions look at."""
 
     clock_s: Scalar
-    start_orbit_burn: Flag
+    burn: BurnRow  # the next one, or the one that burns
     braking_armed: Flag
     range_to_ignite_m: Scalar  # range to the gate less the range that braking takes
     time_to_go_s: Scalar
@@ -33,8 +34,6 @@ class ModeView(eqx.Module):
 class ModeLogic(eqx.Module):
     """Settings of the transitions, and which actuators each mode uses."""
 
-    orbit_burn_m_s: Scalar
-    orbit_burn_timer_s: Scalar
     gate_horizontal_speed_m_s: Scalar
     upright_rad: Scalar  # pitch-up ends at this tilt
     approach_wanted: Flag  # without a target, pitch-up leads straight to vertical descent
@@ -50,21 +49,21 @@ class ModeLogic(eqx.Module):
             mode=jnp.asarray(int(Mode.COAST)),
             since_s=jnp.asarray(clock_s, dtype=float),
             burned_m_s=jnp.zeros(()),
-            orbit_burn_over=jnp.asarray(False),
+            burns_over=jnp.asarray(0),
         )
 
     def step(self, state: ModeState, view: ModeView, counted_m_s: Scalar) -> ModeState:
         """At most one change a cycle; a burn ends on counted velocity, or on its back-up timer."""
         mode, age_s = state.mode, view.clock_s - state.since_s
         burned_m_s = state.burned_m_s + counted_m_s
-        burn_done = (burned_m_s >= self.orbit_burn_m_s) | (age_s >= self.orbit_burn_timer_s)
+        burn_done = (mode == Mode.BURN) & ((burned_m_s >= view.burn.delta_v_m_s) | (age_s >= view.burn.timer_s))
         braked = (view.forward_speed_m_s <= self.gate_horizontal_speed_m_s) | (view.time_to_go_s <= 0.05)
         after_pitch_up = jnp.where(self.approach_wanted, int(Mode.APPROACH), int(Mode.VERTICAL_DESCENT))
         descending = (mode >= Mode.PITCH_UP) & (mode <= Mode.VERTICAL_DESCENT)
         ready = view.braking_armed & (view.range_to_ignite_m <= 0.0)
         new = mode
-        new = jnp.where((mode == Mode.COAST) & view.start_orbit_burn & ~state.orbit_burn_over, int(Mode.DESCENT_ORBIT_BURN), new)
-        new = jnp.where((mode == Mode.DESCENT_ORBIT_BURN) & burn_done, int(Mode.COAST), new)
+        new = jnp.where((mode == Mode.COAST) & (view.clock_s >= view.burn.start_s), int(Mode.BURN), new)
+        new = jnp.where(burn_done, int(Mode.COAST), new)
         new = jnp.where((mode == Mode.COAST) & ready, int(Mode.BRAKING), new)
         new = jnp.where((mode == Mode.BRAKING) & braked, int(Mode.PITCH_UP), new)
         new = jnp.where((mode == Mode.PITCH_UP) & (self.approach_wanted | (view.thrust_tilt_rad < self.upright_rad)), after_pitch_up, new)
@@ -77,18 +76,18 @@ class ModeLogic(eqx.Module):
             mode=new,
             since_s=jnp.where(changed, view.clock_s, state.since_s),
             burned_m_s=jnp.where(changed, 0.0, burned_m_s),
-            orbit_burn_over=state.orbit_burn_over | ((mode == Mode.DESCENT_ORBIT_BURN) & burn_done),
+            burns_over=state.burns_over + burn_done,
         )
 
-    def use(self, mode: Index) -> ActuatorUse:
-        """Row of the actuator table; a sum over modes, since a gather by a batched index is slow."""
+    def use(self, mode: Index, burn: BurnRow) -> ActuatorUse:
+        """Row of the actuator table; a sum over modes, since a gather by a batched index is slow. What burns in a burn stands in its row."""
         here = [mode == m for m in range(len(Mode))]
         engines = jnp.zeros(self.engines.shape[-1], dtype=bool)
         for m, flag in enumerate(here):
             engines = engines | (flag & self.engines[m])
         return ActuatorUse(
-            engines=engines,
-            axial_thrusters=_chosen(here, self.axial_thrusters),
+            engines=engines | (here[Mode.BURN] & burn.engines),
+            axial_thrusters=_chosen(here, self.axial_thrusters) | (here[Mode.BURN] & burn.axial_thrusters),
             axial_torque=_chosen(here, self.axial_torque),
             attitude_thrusters=_chosen(here, self.attitude_thrusters),
         )

@@ -16,8 +16,7 @@ class Action(enum.IntEnum):
     ACCELEROMETERS_ON = 1
     ALTIMETER_ON = 2
     VELOCIMETER_ON = 3
-    START_DESCENT_ORBIT_BURN = 4
-    ARM_BRAKING = 5
+    ARM_BRAKING = 4
 
 
 class Release(enum.IntEnum):
@@ -26,6 +25,8 @@ class Release(enum.IntEnum):
     CLOCK = 0  # onboard clock at or past `value` seconds
     MODE = 1  # mode at or past `value`
     BELOW = 2  # believed altitude at or below `value` metres
+    BEFORE_BURN = 3  # `value` seconds before the first burn of the table
+    BEFORE_IGNITION = 4  # `value` seconds before braking is expected to begin
 
 
 class SequenceTable(eqx.Module):
@@ -44,10 +45,12 @@ class SequencerView(eqx.Module):
     clock_s: Scalar
     mode: Index
     altitude_m: Scalar
+    burn_s: Scalar  # start of the first burn of the table
+    ignition_s: Scalar  # of braking, as expected
 
 
 class Sequencer(eqx.Module):
-    """Rows are released once, in any order, and stay released."""
+    """Rows are released once, in any order, and stay released until flight software sleeps."""
 
     table: SequenceTable
 
@@ -59,7 +62,9 @@ class Sequencer(eqx.Module):
         by_clock = (table.release == Release.CLOCK) & (view.clock_s >= table.value)
         by_mode = (table.release == Release.MODE) & (view.mode >= table.value)
         by_altitude = (table.release == Release.BELOW) & (view.altitude_m <= table.value)
-        return SequencerState(released=state.released | by_clock | by_mode | by_altitude)
+        before_burn = (table.release == Release.BEFORE_BURN) & (view.clock_s >= view.burn_s - table.value)
+        before_ignition = (table.release == Release.BEFORE_IGNITION) & (view.clock_s >= view.ignition_s - table.value)
+        return SequencerState(released=state.released | by_clock | by_mode | by_altitude | before_burn | before_ignition)
 
     def has(self, state: SequencerState, action: Action) -> Flag:
         return jnp.any(state.released & (self.table.action == action))

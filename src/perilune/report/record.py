@@ -47,7 +47,7 @@ class Record:
     def ignition_s(self) -> float:
         """Start of braking; if it never came to that, of the burn before, or the first sample."""
         braking = np.flatnonzero((self.mode >= Mode.BRAKING) & (self.mode <= Mode.SURFACE))
-        burning = np.flatnonzero(self.mode == Mode.DESCENT_ORBIT_BURN)
+        burning = np.flatnonzero(self.mode == Mode.BURN)
         return float(self.met_s[next((found[0] for found in (braking, burning) if found.size), 0)])
 
     @cached_property

@@ -23,7 +23,7 @@ BAD = "#b3261e"
 SERIES = (TRUTH, BELIEF, "#5b8c5a", "#7b5ea7", "#3aa0a8", "#a04f6b")
 BAND = {
     Mode.COAST: "#ffffff",
-    Mode.DESCENT_ORBIT_BURN: "#eef3fa",
+    Mode.BURN: "#eef3fa",
     Mode.BRAKING: "#eef3fa",
     Mode.PITCH_UP: "#fdf3e3",
     Mode.APPROACH: "#eef7ee",

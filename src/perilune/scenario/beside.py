@@ -48,7 +48,7 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
 
 def burn_span_s(time_s: np.ndarray, mode: np.ndarray) -> tuple[float, float] | None:
     """Start and end of the descent-orbit burn, mission elapsed time; None if there was none."""
-    burning = np.flatnonzero(mode == Mode.DESCENT_ORBIT_BURN)
+    burning = np.flatnonzero(mode == Mode.BURN)
     if burning.size == 0:
         return None
     after = min(int(burning[-1]) + 1, len(time_s) - 1)

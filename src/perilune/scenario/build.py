@@ -111,7 +111,7 @@ def _burnt_before_last_entry_kg(file: MissionFile, entry: str, burn_m_s: float) 
     """What a descent-orbit burn before the last entry takes: the file gives the mass at that entry."""
     if entry == file.entries[-1] or burn_m_s <= 0.0:
         return 0.0
-    return float(file.vehicle.mass_start_kg) * math.expm1(burn_m_s / thrust_in(file, "descent_orbit_burn")[1])
+    return float(file.vehicle.mass_start_kg) * math.expm1(burn_m_s / thrust_in(file, "burn")[1])
 
 
 def _fault_plan(faults: tuple[FaultRow, ...]) -> FaultPlan:

@@ -24,7 +24,7 @@ from perilune.fsw.navigation import belief
 from perilune.fsw.navigation.filter import NavigationFilter
 from perilune.fsw.navigation.gate import GatePolicy
 from perilune.fsw.sequencer import Action, Release, Sequencer, sequence_table
-from perilune.math.vector import vec3
+from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
@@ -42,6 +42,7 @@ from perilune.scenario.build_world import (
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_flight import Gate
 from perilune.wire.telemetry import Mode
+from perilune.wire.uplink import BurnRow, FlightOrders, burn_table
 from perilune.world.plant import LANDERS
 
 # Scale and misalignment of accelerometers act over a whole braking; biases hardly move within a descent.
@@ -118,8 +119,8 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         guidance=_guidance(file),
         attitude=_attitude(file),
         allocation=_allocation(file),
-        modes=_modes(file, moments),
-        sequencer=Sequencer(sequence_table(_sequence(file, moments))),
+        modes=_modes(file),
+        sequencer=Sequencer(sequence_table(_sequence(file))),
         monitors=_monitors(file),
         vehicle=_vehicle(file, moments),
         inertia=InertiaBelief(
@@ -131,6 +132,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         ground=ground,
         gate_downrange_m=jnp.asarray(float(file.flight_software.braking.gate_downrange_m)),
         up_body=vec3((0.0, 0.0, 1.0)),
+        orders=_orders(file, moments),
     )
     return jax.tree.map(jnp.array, software)
 
@@ -301,30 +303,44 @@ def _used(groups, key: str) -> np.ndarray:
     return np.array([[mode.name.lower() in getattr(group, key) for group in groups] for mode in Mode])
 
 
-def _modes(file: MissionFile, moments: Moments) -> ModeLogic:
+def _modes(file: MissionFile) -> ModeLogic:
     software = file.flight_software
     counts = [group.count for group in file.engines]
     axial = [group for group in file.thrusters if group.layout == "axial_ring"]
     attitude = [group for group in file.thrusters if group.layout != "axial_ring"]
-    burn_s = orbit_burn_duration_s(file, moments.orbit_burn_m_s, moments.more_kg)
     return ModeLogic(
-        orbit_burn_m_s=moments.orbit_burn_m_s,
-        orbit_burn_timer_s=burn_s * timer_factor(file),
         gate_horizontal_speed_m_s=float(software.braking.horizontal_m_s),
         upright_rad=math.radians(software.pitch_up.upright_deg),
         approach_wanted=bool(software.approach.wanted),
         vertical_height_m=float(software.approach.end_altitude_m),
         secure_s=float(software.monitors.secure_s),
-        engines=jnp.asarray(np.repeat(_used(file.engines, "used_in"), counts, axis=1)),
-        axial_thrusters=jnp.asarray(_used(axial, "thrust_in").any(axis=1)),
+        # What burns in a burn stands in the burn table.
+        engines=jnp.asarray(np.repeat(_used(file.engines, "used_in"), counts, axis=1)).at[Mode.BURN].set(False),
+        axial_thrusters=jnp.asarray(_used(axial, "thrust_in").any(axis=1)).at[Mode.BURN].set(False),
         axial_torque=jnp.asarray(_used(axial, "torque_in").any(axis=1)),
         attitude_thrusters=jnp.asarray(_used(attitude, "torque_in").any(axis=1)),
     )
 
 
+def _orders(file: MissionFile, moments: Moments) -> FlightOrders:
+    """The descent-orbit burn, against the velocity, by what the file burns in burns."""
+    duration_s = orbit_burn_duration_s(file, moments.orbit_burn_m_s, moments.more_kg)
+    engines = np.repeat([("burn" in group.used_in) for group in file.engines], [group.count for group in file.engines])
+    only = BurnRow(
+        start_s=jnp.asarray(moments.orbit_burn_s),
+        delta_v_m_s=jnp.asarray(moments.orbit_burn_m_s),
+        timer_s=jnp.asarray(duration_s * timer_factor(file)),
+        follow=jnp.asarray(-1.0),
+        held_lci=zero_vec3(),
+        engines=jnp.asarray(engines),
+        axial_thrusters=jnp.asarray(any("burn" in group.thrust_in for group in file.thrusters)),
+    )
+    return FlightOrders(burn_table([only]), jnp.asarray(moments.ignition_s), zero_vec3(), jnp.asarray(True))
+
+
 def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float, more_kg: float = 0.0) -> float:
     """Expected length of the descent-orbit burn, at the mass with which it begins."""
-    thrust_n = thrust_in(file, "descent_orbit_burn")[0]
+    thrust_n = thrust_in(file, "burn")[0]
     return delta_v_m_s * (float(file.vehicle.mass_start_kg) + more_kg) / thrust_n if thrust_n > 0.0 else 0.0
 
 
@@ -334,16 +350,17 @@ def timer_factor(file: MissionFile) -> float:
     return float(burn.timer_factor) if burn is not None else 1.0
 
 
-def _sequence(file: MissionFile, moments: Moments) -> list[tuple[Action, Release, float]]:
-    """Rows of the table; one for a burn that lies before the start waits for ever, so that every flight of a file is one program."""
+def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:
+    """Rows of the table."""
     rows = []
     for row in file.sequence:
         action = Action[row.command.upper()]
         if row.met_s is not None:
             rows.append((action, Release.CLOCK, float(row.met_s)))
         elif row.before_ignition_s is not None:
-            burn_s = moments.orbit_burn_s if action is Action.START_DESCENT_ORBIT_BURN else moments.ignition_s
-            rows.append((action, Release.CLOCK, burn_s - float(row.before_ignition_s)))
+            rows.append((action, Release.BEFORE_IGNITION, float(row.before_ignition_s)))
+        elif row.before_burn_s is not None:
+            rows.append((action, Release.BEFORE_BURN, float(row.before_burn_s)))
         elif row.mode is not None:
             rows.append((action, Release.MODE, float(Mode[row.mode.upper()])))
         else:

@@ -286,7 +286,7 @@ def _events(plan: Flightplan, verdict: Verdict, time_s: np.ndarray, mode: np.nda
     marks, burnt = [(0.0, "start", {})], burn_span_s(time_s, mode)
     for i in np.flatnonzero(np.diff(mode, prepend=mode[0])):
         before = Mode(int(mode[i - 1]))
-        lasted = {"burn_s": burnt[1] - burnt[0]} if burnt is not None and before is Mode.DESCENT_ORBIT_BURN else {}
+        lasted = {"burn_s": burnt[1] - burnt[0]} if burnt is not None and before is Mode.BURN else {}
         marks.append((float(time_s[i]), Mode(int(mode[i])).name.lower(), {"from": before.name.lower(), **lasted}))
     if bool(verdict.touched):
         marks.append((float(verdict.contact.met_s), "contact", {}))

@@ -1,13 +1,9 @@
 """`perilune plan`: the desk's order out of a mission file and its `[plan]`, the planned figures beside the flown ones, and the files."""
 
 import math
-import tomllib
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
-
-from pydantic import ValidationError
 
 from perilune.constants import G0_M_S2
 from perilune.moon.gravity import field_of
@@ -15,7 +11,7 @@ from perilune.moon.lunar_field import lunar_field
 from perilune.moon.time import Epoch, epoch_from_utc
 from perilune.scenario.build import braking_estimate
 from perilune.scenario.build_fsw import braking_thrust
-from perilune.scenario.errors import ScenarioError, from_validation
+from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_plan import EngineUse, LandingPlan, Plan
@@ -56,27 +52,18 @@ class Beside(NamedTuple):
 
 def plan(name_or_path: str | Path) -> PlannedMission:
     """Plan a mission of the catalogue by name, or of your own by path. ScenarioError, in one line, says why it cannot be flown."""
-    file = load(name_or_path)
-    wishes = _wishes(file, name_or_path)
+    return plan_of(load(name_or_path))
+
+
+def plan_of(file: MissionFile) -> PlannedMission:
+    """The same for a file that is read."""
+    wishes = file.plan
+    if wishes is None:
+        raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", file.name)
     try:
         return PlannedMission(file, wishes, plan_mission(order_of(file, wishes), field_of(lunar_field()).truncated(FIELD_DEGREE)))
     except DeskError as error:
         raise ScenarioError(f"plan: {error}", file.name) from None
-
-
-def _wishes(file: MissionFile, name_or_path: str | Path) -> Plan:
-    """The `[plan]` of a file, or of the catalogue's plans."""
-    tables = tomllib.loads(file.text)
-    origin = str(name_or_path)
-    if "plan" not in tables:
-        beside = resources.files("perilune.missions").joinpath("plans", f"{file.name}.toml")
-        if not beside.is_file():
-            raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", origin)
-        tables, origin = tomllib.loads(beside.read_text(encoding="utf-8")), f"plans/{file.name}.toml"
-    try:
-        return Plan.model_validate(tables["plan"])
-    except ValidationError as error:
-        raise from_validation(error, f"{origin}: plan") from None
 
 
 def _epoch(moment: datetime) -> Epoch:

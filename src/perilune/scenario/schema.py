@@ -8,12 +8,15 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, Phase, SequenceRow
 from perilune.scenario.schema_place import Gravity, Mission, Observed, Orbit, Site, Terrain, Tracking
+from perilune.scenario.schema_plan import Plan
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_sensors import Sensors
 from perilune.scenario.schema_table import Table
 from perilune.scenario.schema_vehicle import Dispersions, Engines, Legs, Limits, Slosh, Thrusters, Vehicle
 
 FILE_FORMAT = 1
+# The word for a start where the upper stage lets go.
+SEPARATION = "separation"
 
 
 class MissionFile(Table):
@@ -43,6 +46,7 @@ class MissionFile(Table):
     dispersions: Dispersions
     as_flown: AsFlown | None = None
     observed: Observed | None = None
+    plan: Plan | None = None
     phases: tuple[Phase, ...] = Field(min_length=1)
 
     _text: str = PrivateAttr("")
@@ -69,12 +73,18 @@ class MissionFile(Table):
     @property
     def entries(self) -> tuple[str, ...]:
         """Words by which `--from` may start a flight, in order of flight."""
-        return tuple(phase.entry for phase in self.phases if phase.entry is not None)
+        first = (SEPARATION,) if self.plan is not None and self.plan.flies else ()
+        return (*first, *(phase.entry for phase in self.phases if phase.entry is not None))
 
     def phases_from(self, entry: str) -> tuple[Phase, ...]:
         """The phases of a flight that starts there."""
         first = next(number for number, phase in enumerate(self.phases) if phase.entry == entry)
         return self.phases[first:]
+
+    @property
+    def descent_entry(self) -> str:
+        """The word for a start in the pre-landing orbit."""
+        return self.entries[-1]
 
     def burns_from(self, entry: str) -> bool:
         """Whether a flight that starts there makes the descent-orbit burn itself."""
@@ -90,7 +100,9 @@ class MissionFile(Table):
         burns = any(phase.until == "descent_orbit_burn" for phase in self.phases)
         if burns and (self.orbit.descent is None or self.flight_software.orbit_burn is None):
             raise complain(("phases", "waits for a descent-orbit burn; give orbit.descent and flight_software.orbit_burn too"))
-        if len(self.entries) > 1 and (self.orbit.descent is None or self.orbit.descent.start_before_burn_orbits is None):
+        if sum(phase.entry is not None for phase in self.phases) > 1 and (
+            self.orbit.descent is None or self.orbit.descent.start_before_burn_orbits is None
+        ):
             raise complain(("orbit.descent", "has no start_before_burn_orbits; give it, for the entry before the descent-orbit burn"))
         for name in [engines.name for engines in self.engines if not engines.used_in]:
             raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))

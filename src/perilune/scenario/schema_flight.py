@@ -133,15 +133,16 @@ class AsFlown(Table):
 class SequenceRow(Table):
     """A command, and the one event that releases it."""
 
-    command: DeviceCommand | Literal["start_descent_orbit_burn", "arm_braking"]
+    command: DeviceCommand | Literal["arm_braking"]
     met_s: NonNegative | None = None
-    before_ignition_s: NonNegative | None = Field(default=None, description="before the predicted start of the phase's burn")
+    before_burn_s: NonNegative | None = Field(default=None, description="before the first burn of the burn table")
+    before_ignition_s: NonNegative | None = Field(default=None, description="before braking is expected to begin")
     mode: ModeName | None = None
     below_altitude_m: Positive | None = Field(default=None, description="as believed")
 
     @model_validator(mode="after")
     def _has_one_release(self) -> "SequenceRow":
-        releases = ("met_s", "before_ignition_s", "mode", "below_altitude_m")
+        releases = ("met_s", "before_burn_s", "before_ignition_s", "mode", "below_altitude_m")
         given = [key for key in releases if getattr(self, key) is not None]
         if len(given) != 1:
             raise complain(("", f"has {' and '.join(given) or 'no release'}; give exactly one of {', '.join(releases)}"))

@@ -1,9 +1,11 @@
 """The `[plan]` of a mission: what the flight-dynamics desk is asked for. Engines are those of the mission file, by name."""
 
+from typing import Annotated
+
 from pydantic import AwareDatetime, Field, field_validator
 
 from perilune.scenario.schema_place import in_utc
-from perilune.scenario.schema_table import Angle, NonNegative, Percent, Positive, Table
+from perilune.scenario.schema_table import Angle, NonNegative, Number, Percent, Positive, Table, Within
 
 
 class ParkingOrbit(Table):
@@ -72,6 +74,28 @@ class LandingPlan(Table):
     _utc = field_validator("trim_utc", "descent_orbit_utc", "earliest_utc", "latest_utc")(in_utc)
 
 
+class FlightOfPlan(Table):
+    """How the ground flies each burn of the plan."""
+
+    tracked_before_s: Positive = Field(description="the orbit on which a burn is based is that of so long before it")
+    lead_s: Positive = Field(description="flight software wakes so long before a burn: it turns, and its filter settles")
+    linger_s: NonNegative = Field(description="and stays awake so long after it: it turns to where it rests")
+
+
+class CruiseTracking(Table):
+    """1 sigma of an orbit determination between the Earth and the Moon, in each component."""
+
+    position_m: Positive
+    velocity_mm_s: Positive
+
+
+class Sunlight(Table):
+    """What the light of the Sun pushes on."""
+
+    area_m2: NonNegative
+    reflectivity: Annotated[Number, Within(0, 2, "1 absorbs all, 2 sends all back")]
+
+
 class Plan(Table):
     """From the parking orbit to the ignition of the descent."""
 
@@ -84,5 +108,13 @@ class Plan(Table):
     arrival: ArrivalPlan
     small_engine: EngineUse
     landing: LandingPlan | None = None
+    flight: FlightOfPlan | None = Field(default=None, description="without it the plan is not flown")
+    tracking: CruiseTracking | None = None
+    sunlight: Sunlight | None = None
+
+    @property
+    def flies(self) -> bool:
+        """Whether a flight can start at separation."""
+        return None not in (self.flight, self.tracking, self.landing)
 
     _utc = field_validator("injection_utc")(in_utc)

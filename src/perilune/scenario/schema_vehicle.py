@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import AcuteAngle, Count, NonNegative, Number, Percent, Positive, PositiveTriplet, Share, Table, Within
 
-ModeName: TypeAlias = Literal["coast", "descent_orbit_burn", "braking", "pitch_up", "approach", "vertical_descent"]
+ModeName: TypeAlias = Literal["coast", "burn", "braking", "pitch_up", "approach", "vertical_descent"]
 Azimuth: TypeAlias = Annotated[Number, Within(-360, 360, "degrees from body x toward body y")]
 ThrottleShare: TypeAlias = Annotated[Number, Within(0, 1.2, "a share of full thrust", above=True)]
 Isp: TypeAlias = Annotated[Number, Within(50, 1000, "seconds")]

@@ -124,18 +124,24 @@ def coast(world: World, state: WorldState, start_tick: Index, end_tick: Index) -
 def trail(world: World, orbit: Orbit, start_s: Scalar, end_s: Scalar) -> tuple[Orbit, dict[str, Array]]:
     """For the record only: sixty rows, one a minute of an hour, or fewer different ones where the coast ends before.
 
-    Each row is the time (s), the height over the ground (m), and latitude and longitude (deg) of the point below.
+    Each row is as `told` has it.
     """
 
     def row(now: Orbit, number: Index) -> tuple[Orbit, dict[str, Array]]:
         t_s = jnp.minimum(start_s + number * ROW_S, end_s)
-        place = selenographic(moon_orientation(world.ephemeris, t_s).q_lfme_lci @ now.r_lci_m)
-        told = {
-            "met_s": t_s,
-            "altitude_m": height_m(world, t_s, now),
-            "latitude_deg": jnp.degrees(place.latitude_rad),
-            "longitude_deg": jnp.degrees(place.longitude_rad),
-        }
-        return coasted_orbit(world, now, t_s, jnp.minimum(t_s + ROW_S, end_s) - t_s), told
+        return coasted_orbit(world, now, t_s, jnp.minimum(t_s + ROW_S, end_s) - t_s), told(world, now, t_s)
 
     return jax.lax.scan(row, orbit, jnp.arange(ROWS))
+
+
+def told(world: World, orbit: Orbit, t_s: Scalar) -> dict[str, Array]:
+    """A row of a coast: time (s), height over the ground (m), latitude and longitude (deg) of the point below, and the state."""
+    place = selenographic(moon_orientation(world.ephemeris, t_s).q_lfme_lci @ orbit.r_lci_m)
+    return {
+        "met_s": jnp.asarray(t_s),
+        "altitude_m": jnp.asarray(height_m(world, t_s, orbit)),
+        "latitude_deg": jnp.degrees(place.latitude_rad),
+        "longitude_deg": jnp.degrees(place.longitude_rad),
+        "r_lci_m": orbit.r_lci_m.array(),
+        "v_lci_m_s": orbit.v_lci_m_s.array(),
+    }

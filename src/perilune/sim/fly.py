@@ -15,19 +15,19 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from perilune.faults.plan import no_faults_yet
+from perilune.math.calling import Call, at_once
 from perilune.math.random import stream_of_seed
 from perilune.math.vector import zero_vec3
 from perilune.sim.coast import coast
 from perilune.sim.mission import Frame, Mission, MissionState, Phase, PhaseKind
 from perilune.sim.outcome import Outcome, undecided
 from perilune.sim.step import LANDERS, kept, step
-from perilune.types import Flag, Index
-from perilune.wire.uplink import StateVector, Uplink
+from perilune.types import Flag, Index, Scalar
+from perilune.wire.uplink import FlightOrders, StateVector, Uplink, no_orders
 
 CHUNK_TICKS = 100
 
 Recorder = Callable[[Mission, Frame], Any]
-Call = Callable[..., Any]
 
 
 class Fleet(eqx.Module):
@@ -78,17 +78,19 @@ def sleep(fleet: Fleet, states: MissionState, start_tick: Index, end_tick: Index
 
 
 @eqx.filter_jit
-def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag) -> MissionState:
-    """Flight software wakes: clock, star tracker, and the state vector that the ground sends, if it does."""
+def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag, orders: FlightOrders) -> MissionState:
+    """Flight software wakes: clock, star tracker, and what the ground sends, if it does: a state vector, and orders where they are valid.
+
+    The ground reads the onboard clock in what comes down, so what it sends is told in that clock.
+    """
 
     def one(own: Mission, state: MissionState) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
         _, measurements = mission.world.measure(state.world, state.stream.named("waking"), tick)
         body = state.world.body
-        sent = mission.world.tracking.state_vector(
-            body.r_lci_m, body.v_lci_m_s, tick * mission.tick_s, state.stream.named("tracking").at(tick)
-        )
-        uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, jnp.asarray(uplinked)))
+        now_s = tick * mission.tick_s
+        sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, now_s, state.stream.named("tracking").at(tick))
+        uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, jnp.asarray(uplinked)), _by_clock(orders, measurements.clock_s - now_s))
         return eqx.tree_at(lambda s: s.fsw, state, mission.fsw.wake(state.fsw, measurements, uplink))
 
     return _each(one, fleet.own, states)
@@ -100,7 +102,7 @@ def fly_chunk(fleet: Fleet, states: MissionState, first_tick: Index, recorder: R
 
     def one(own: Mission, state: MissionState, tick: Index) -> tuple[MissionState, Any]:
         mission = eqx.combine(own, fleet.shared)
-        state, frame = step(mission, state, silence(), tick)
+        state, frame = step(mission, state, silence(mission), tick)
         return state, recorder(mission, frame)
 
     def all_of_them(states: MissionState, tick: Index) -> tuple[MissionState, Any]:
@@ -109,11 +111,26 @@ def fly_chunk(fleet: Fleet, states: MissionState, first_tick: Index, recorder: R
     return jax.lax.scan(all_of_them, states, first_tick + jnp.arange(CHUNK_TICKS))
 
 
-def silence() -> Uplink:
+def _by_clock(orders: FlightOrders, ahead_s: Scalar) -> FlightOrders:
+    """The same moments on a clock that is ahead."""
+    moments = (orders.burns.start_s + ahead_s, orders.ignition_s + ahead_s)
+    return eqx.tree_at(lambda o: (o.burns.start_s, o.ignition_s), orders, moments)
+
+
+def silence(mission: Mission) -> Uplink:
     """Nothing comes from the ground."""
     zero = jnp.zeros(())
     nowhere = StateVector(zero, zero_vec3(), zero_vec3(), jnp.zeros((6, 6)), jnp.asarray(False))
-    return Uplink(nowhere)
+    return Uplink(nowhere, _unchanged(mission))
+
+
+def nothing_new(fleet: Fleet) -> FlightOrders:
+    """No orders: flight software keeps those it has."""
+    return _unchanged(fleet.shared)
+
+
+def _unchanged(mission: Mission) -> FlightOrders:
+    return no_orders(mission.fsw.orders.burns.engines.shape[-1])
 
 
 def no_record(mission: Mission, frame: Frame) -> None:
@@ -134,10 +151,6 @@ class Chunk(eqx.Module):
     first_tick: int
     phase: Phase
     before: MissionState | None = None  # of a coast: where it began
-
-
-def at_once(program: Call, *arguments: Any) -> Any:
-    return program(*arguments)
 
 
 def _blank(fleet: Fleet) -> MissionState:
@@ -166,7 +179,7 @@ def fly(
                 if all_over(states):
                     return
                 continue
-            states = call(wake, fleet, states, first, jnp.asarray(phase.uplink_at_start))
+            states = call(wake, fleet, states, first, jnp.asarray(phase.uplink_at_start), nothing_new(fleet))
             if compiling is not None:
                 compiling.result()
             for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):

@@ -149,7 +149,8 @@ def recording_tree(
 
 def _coast_group(coasts: Mapping[str, np.ndarray], times: Mapping[str, str]) -> xr.Dataset:
     told = {name: TRUTH[f"truth/{name}"] for name in coasts if name != "met_s"}
-    rows = {name: ("coast_met_s", coasts[name], {"units": each.unit, "long_name": each.long_name}) for name, each in told.items()}
+    sizes = {name: ("coast_met_s", each.axis) if each.axis else ("coast_met_s",) for name, each in told.items()}
+    rows = {name: (sizes[name], coasts[name], {"units": each.unit, "long_name": each.long_name}) for name, each in told.items()}
     return xr.Dataset(rows, coords={"coast_met_s": ("coast_met_s", coasts["met_s"], dict(times))})
 
 

@@ -68,6 +68,8 @@ def with_jacobian(misses: Misses) -> Callable[[Any, Any, float], tuple[Array, Ar
         count = jnp.asarray(columns).astype(int)
         return jax.lax.fori_loop(0, count, column, (jnp.zeros(m), jnp.zeros((m, controls.shape[0]))))
 
+    # It holds nothing but the misses, so it may bear their name.
+    both.__module__, both.__qualname__ = misses.__module__, f"{misses.__qualname__}_with_jacobian"
     return compiled(both)
 
 

@@ -20,6 +20,7 @@ from perilune.constants import G0_M_S2
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.orbit import along_axes
 from perilune.dynamics.propagate import TIGHT, Acceleration, PointMass, burn_rates, propagated
+from perilune.math.calling import call
 from perilune.math.integrate import Rates
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Scalar, Vector
@@ -38,10 +39,10 @@ def compiled(function: Callable[..., Returned]) -> Callable[..., Returned]:
     program = jax.jit(function)
 
     @functools.wraps(function)
-    def call(*arguments: Any) -> Returned:
-        return program(*jax.tree.map(lambda number: jnp.asarray(number, dtype=float), arguments))
+    def called(*arguments: Any) -> Returned:
+        return call(program, *jax.tree.map(lambda number: jnp.asarray(number, dtype=float), arguments))
 
-    return call
+    return called
 
 
 class Engine(eqx.Module):

@@ -93,15 +93,20 @@ def arc_to(state: PointMass, direction: Vec3) -> tuple[Scalar, Scalar]:
     return jnp.arctan2(direction.dot(along), direction.dot(radial)), jnp.arcsin(direction.dot(cross))
 
 
-def _misses(controls: Float[Array, "7"], case: Approaching) -> Float[Array, "5"]:
-    end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, chain(case, controls)))
+def _arrival(case: Approaching, end: PointMass, ignition_s: Scalar) -> Float[Array, "5"]:
+    """What misses at the ignition of the descent."""
     landing, gm = case.landing, case.forces.moon_field.gm_m3_s2
-    ahead, aside = arc_to(end, site_lci(case.forces, landing.site_lfme, controls[6] + landing.braking_s))
+    ahead, aside = arc_to(end, site_lci(case.forces, landing.site_lfme, ignition_s + landing.braking_s))
     radius_m = end.r_m.norm()
     apses_m = 2.0 / (2.0 / radius_m - end.v_m_s.norm_squared() / gm)
     late = jnp.mod(ahead - landing.arc_rad + jnp.pi, 2.0 * jnp.pi) - jnp.pi
     rise_m_s = end.r_m.dot(end.v_m_s) / radius_m
     return jnp.stack([radius_m - landing.periapsis_m, rise_m_s, apses_m - landing.periapsis_m - landing.apoapsis_m, late, aside])
+
+
+def _misses(controls: Float[Array, "7"], case: Approaching) -> Float[Array, "5"]:
+    end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, chain(case, controls)))
+    return _arrival(case, end, controls[6])
 
 
 _NAMES = (
@@ -120,6 +125,34 @@ def approach(case: Approaching, guess: OrbitBurns) -> tuple[OrbitBurns, Correcte
     """The burns that lead to the ignition. CorrectionError if they are not found."""
     found = corrected(_approach_map, guess.controls(), case, _SCALING)
     return orbit_burns(found.controls), found
+
+
+def descent_legs(case: Approaching, controls: Float[Array, "5"]) -> tuple[Leg, ...]:
+    """Coast, descent-orbit burn in any direction, coast to the ignition of the descent. Controls: radial, along, cross, its middle, ignition."""
+    burn = held(case.engine, case.start.mass_kg, Vec3(*(controls[i] for i in range(3))))
+    from_s = controls[3] - 0.5 * burn.duration_s
+    return coast(from_s - case.t_start_s), burn, coast(controls[4] - from_s - burn.duration_s)
+
+
+def _descent_misses(controls: Float[Array, "5"], case: Approaching) -> Float[Array, "5"]:
+    end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, descent_legs(case, controls)))
+    return _arrival(case, end, controls[4])
+
+
+_DESCENT = Scaling("the descent orbit", (8.0, 8.0, 8.0, 400.0, 400.0), _NAMES, _SCALING.tolerances)
+_descent_map = with_jacobian(_descent_misses)
+
+
+def descent(case: Approaching, guess: OrbitBurns) -> Float[np.ndarray, "5"]:
+    """The controls of `descent_legs` when the trim is made. CorrectionError if they are not found."""
+    start = np.array([0.0, guess.descent_m_s, 0.0, guess.descent_s, guess.ignition_s])
+    return corrected(_descent_map, start, case, _DESCENT).controls
+
+
+def ignition_s(case: Approaching, about_s: float) -> float:
+    """When braking should begin on an orbit as it is: the site lies the arc of the braking ahead, at a time near to one expected."""
+    over = Pass(about_s + float(case.landing.braking_s), False)
+    return _when(case, case.start, float(case.t_start_s), about_s, over, float(case.landing.arc_rad), 1.0)
 
 
 @compiled

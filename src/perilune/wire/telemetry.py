@@ -15,7 +15,7 @@ class Mode(enum.IntEnum):
     """Modes of flight software; text for people is made on the ground."""
 
     COAST = 0
-    DESCENT_ORBIT_BURN = 1
+    BURN = 1  # corrections, insertion, trims, the way to the descent orbit
     BRAKING = 2
     PITCH_UP = 3
     APPROACH = 4

@@ -36,6 +36,7 @@ class GuidanceView(eqx.Module):
     range_to_gate_m: Scalar
     cross_of_site_m: Scalar
     terrain_m: Scalar  # height of the ground below over the site's sphere, as navigated
+    before_lci: Vec3  # where the thrust axis looks before braking
 
 
 class Guidance(eqx.Module):
@@ -88,9 +89,8 @@ class Guidance(eqx.Module):
         vertical = as_request(vertical_accel, local.altitude_m / sink_m_s)
         in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
         late = _chosen(in_approach, approach, vertical)
-        # Before braking the lander flies backwards: for the descent-orbit burn, and so as to be turned when braking begins.
-        backwards = ThrustRequest(-local.downrange_lci, view.thrust_n / view.mass_kg, state.braking.time_to_go_s)
-        early = _chosen(mode == Mode.BRAKING, brake, backwards)
+        before = ThrustRequest(view.before_lci, view.thrust_n / view.mass_kg, state.braking.time_to_go_s)
+        early = _chosen(mode == Mode.BRAKING, brake, before)
         return _chosen(mode <= Mode.BRAKING, early, late)
 
     def attitude_reference(self, state: GuidanceState, direction_lci: Vec3) -> Vec3:
