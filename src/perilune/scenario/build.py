@@ -66,7 +66,7 @@ class _Orbits(NamedTuple):
 def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Programs = DIRECT, entry: str | None = None) -> Flightplan:
     """Everything that a flight from an entry needs, the file's last one by default; ScenarioError when the orbit cannot reach the site."""
     entry = entry or file.entries[-1]
-    table = _fault_plan(faults)
+    table = fault_table(faults)
     # A map beside the file may change while the file does not, so such a mission is built anew.
     shelf = programs.shelf if file.terrain.map is None else None
     words = f"{entry} {file.model_dump_json()}"
@@ -93,18 +93,23 @@ def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Missio
     burn_s = orbit_burn_duration_s(file, burn_m_s, more_kg)
     burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s if file.burns_from(entry) else math.inf
     moments = Moments(burn_at_s, burn_m_s, ignition_s, more_kg)
-    mission = Mission(
+    mission = mission_of(file, world, moments, _body((world, start), min(burn_at_s, ignition_s), programs))
+    burn = Burn(burn_at_s, burn_m_s, burn_s, burn_s * timer_factor(file)) if burn_m_s > 0.0 else None
+    return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
+
+
+def mission_of(file: MissionFile, world: World, moments: Moments, start: RigidBody) -> Mission:
+    """World and flight software together, without faults."""
+    return Mission(
         world=world,
-        fsw=build_fsw(file, ephemeris, moments),
+        fsw=build_fsw(file, world.ephemeris, moments),
         faults=fault_plan(),
         limits=_limits(file),
-        start=_body((world, start), min(burn_at_s, ignition_s), programs),
-        propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg) + more_kg),
+        start=start,
+        propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg) + moments.more_kg),
         quiet=no_effects(sum(g.count for g in file.engines), sum(g.count for g in file.thrusters)),
         tick_s=jnp.asarray(float(file.flight_software.cycle_s)),
     )
-    burn = Burn(burn_at_s, burn_m_s, burn_s, burn_s * timer_factor(file)) if burn_m_s > 0.0 else None
-    return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
 
 
 def _burnt_before_last_entry_kg(file: MissionFile, entry: str, burn_m_s: float) -> float:
@@ -114,7 +119,7 @@ def _burnt_before_last_entry_kg(file: MissionFile, entry: str, burn_m_s: float) 
     return float(file.vehicle.mass_start_kg) * math.expm1(burn_m_s / thrust_in(file, "burn")[1])
 
 
-def _fault_plan(faults: tuple[FaultRow, ...]) -> FaultPlan:
+def fault_table(faults: tuple[FaultRow, ...]) -> FaultPlan:
     try:
         return fault_plan(faults)
     except ValueError as error:

@@ -151,6 +151,7 @@ class Chunk(eqx.Module):
     first_tick: int
     phase: Phase
     before: MissionState | None = None  # of a coast: where it began
+    legs: tuple = ()  # of a coast between Earth and Moon: its paths
 
 
 def _blank(fleet: Fleet) -> MissionState:

@@ -114,7 +114,7 @@ def plan_mission(order: MissionOrder, field: SphericalHarmonicField) -> MissionP
 def _opened(order: MissionOrder, field: SphericalHarmonicField) -> _Desk:
     """Refuses what no flight can mend, and loads the ephemeris."""
     _refuse_disorder(order)
-    site = None if order.descent is None else (order.descent, _landing(order.descent, order.arrival.inclination_rad))
+    site = None if order.descent is None else (order.descent, landing_of(order))
     epoch = order.launch.injection.after(-BEFORE_S)
     last_epoch = order.launch.injection.after(FLIGHT_MAX_S)
     for each in (order.arrival.ignition, order.descent.latest if order.descent is not None else None):
@@ -139,10 +139,14 @@ def _refuse_disorder(order: MissionOrder) -> None:
             raise OrderError(f"{after} at {moment(later)} does not come after {before} at {moment(earlier)}; give them in order")
 
 
-def _landing(descent: Descent, inclination_rad: float) -> Landing:
+def landing_of(order: MissionOrder) -> Landing:
+    """What the descent asks of the orbit. TransferError if no plane of that inclination holds the site."""
+    descent = order.descent
+    if descent is None:
+        raise OrderError("no landing is wanted")
     site = Selenographic(jnp.asarray(descent.latitude_rad), jnp.asarray(descent.longitude_rad), jnp.asarray(descent.elevation_m))
     towards = site.direction_lfme()
-    plane_normals(np.asarray(towards.array()), np.array([0.0, 0.0, 1.0]), inclination_rad, "the landing site")
+    plane_normals(np.asarray(towards.array()), np.array([0.0, 0.0, 1.0]), order.arrival.inclination_rad, "the landing site")
     numbers = (
         descent.arc_rad,
         descent.braking_s,

@@ -1,0 +1,124 @@
+"""From a mission file with a plan to a mission that flies from separation."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from perilune.dynamics.cislunar import Cislunar
+from perilune.dynamics.rigid_body import RigidBody
+from perilune.faults.plan import FaultRow
+from perilune.fsw.control.attitude import pointing
+from perilune.math.calling import called_by
+from perilune.math.random import stream_of_seed
+from perilune.math.vector import Vec3, vec3, zero_vec3
+from perilune.moon.ephemeris import Ephemeris, load_ephemeris
+from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, fault_table, mission_of
+from perilune.scenario.build_fsw import Moments
+from perilune.scenario.build_world import build_world
+from perilune.scenario.disperse import spread_of
+from perilune.scenario.errors import ScenarioError
+from perilune.scenario.forces import Forces
+from perilune.scenario.plan import plan_of
+from perilune.scenario.programs import Programs
+from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_plan import CruiseTracking, FlightOfPlan, Plan
+from perilune.sim.mission import Phase, PhaseKind
+from perilune.trajectory.flightpath import MissionPlan
+from perilune.trajectory.route import Due, Route, route_of
+
+# A coast and a burn by the plan, for a look ahead: the flight itself decides when each begins.
+SPARE_S = 60.0
+
+
+class Voyage(NamedTuple):
+    """What a flight from separation is made of."""
+
+    plan: Flightplan
+    desk: MissionPlan
+    route: Route
+    forces: Cislunar  # of the truth; its clock is mission elapsed time
+
+
+def flying(file: MissionFile) -> tuple[Plan, CruiseTracking, FlightOfPlan]:
+    """The plan of a file, if it can be flown."""
+    plan = file.plan
+    if plan is None or plan.flight is None or plan.tracking is None or plan.landing is None:
+        raise ScenarioError(f"{file.name} cannot be flown from separation: its [plan] needs flight, tracking and landing")
+    return plan, plan.tracking, plan.flight
+
+
+def build_voyage(file: MissionFile, faults: tuple[FaultRow, ...], programs: Programs, seed: int) -> Voyage:
+    """Everything that a flight from separation needs; the injection's error is drawn from the seed."""
+    plan, _, settings = flying(file)
+    desk = _planned(file, programs)
+    route = route_of(desk)
+    epoch = desk.epoch.after(route.separation_s)
+    ignition_s = route.ignition_s - route.separation_s
+    span_s = ignition_s + AFTER_IGNITION_S
+    world = build_world(file, load_ephemeris(epoch, span_s))
+    moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
+    mission = mission_of(file, world, moments, _let_go(plan, route, world.ephemeris, seed))
+    mission = eqx.tree_at(lambda m: m.faults, mission, fault_table(faults))
+    light = plan.sunlight
+    acting = Forces(moon_degree=int(file.gravity.degree))
+    if light is not None:
+        area_over_mass = float(light.area_m2) / float(plan.separation_kg)
+        acting = replace(acting, area_over_mass_m2_kg=area_over_mass, reflectivity=float(light.reflectivity))
+    forces = acting.over(epoch, span_s)
+    return Voyage(Flightplan(mission, _foreseen(file, route, settings), spread_of(file), epoch, file), desk, route, forces)
+
+
+def _planned(file: MissionFile, programs: Programs) -> MissionPlan:
+    """The desk's plan; it is kept, since it takes longer to make than to fly."""
+    words = file.model_dump_json()
+    found = programs.shelf.find("plan", words) if programs.shelf is not None else None
+    if found is None:
+        with called_by(programs):
+            found = plan_of(file).plan
+        if programs.shelf is not None:
+            programs.shelf.put("plan", words, found)
+    return found
+
+
+def _let_go(plan: Plan, route: Route, ephemeris: Ephemeris, seed: int) -> RigidBody:
+    """Where the upper stage lets go: the planned state with the injection's error, the sides to the Sun, at rest."""
+    sigmas = (0.0, 0.0) if plan.errors is None else (float(plan.errors.position_m), float(plan.errors.velocity_m_s))
+    stream = stream_of_seed(jnp.asarray(seed)).named("injection")
+    r_lci_m = vec3(route.r_lci_m) + stream.normal_vec3(0) * sigmas[0]
+    v_lci_m_s = vec3(route.v_lci_m_s) + stream.normal_vec3(3) * sigmas[1]
+    towards = ephemeris.r_sun_gci_m(jnp.asarray(0.0)) - ephemeris.r_moon_gci_m(jnp.asarray(0.0))
+    return RigidBody(r_lci_m, v_lci_m_s, pointing(square_to_sun(towards), towards), zero_vec3())
+
+
+def square_to_sun(towards_sun: Vec3) -> Vec3:
+    """Where the thrust axis rests on the way, so that the sides see the Sun."""
+    return towards_sun.cross(vec3((0.0, 0.0, 1.0))).unit()
+
+
+def _foreseen(file: MissionFile, route: Route, settings: FlightOfPlan) -> tuple[Phase, ...]:
+    """The phases as the plan has them; the flight itself moves them by what it finds."""
+    tick_s = float(file.flight_software.cycle_s)
+    stops = [*((due,) for due in route.corrections), route.insertion, (route.trim,), (route.descent,)]
+    phases, now = [], 0
+    for stop in stops:
+        name = stop[0].name.replace(" ", "-")
+        first, last = _ticks(stop, route, settings, tick_s)
+        phases += [Phase(f"to-{name}", PhaseKind.COAST, now, first, False), Phase(name, PhaseKind.POWERED, first, last, True)]
+        now = last
+    descent = file.phases[-1]
+    ignition = round((route.ignition_s - route.separation_s) / tick_s)
+    rest = ignition + round(float(descent.longest_s) / tick_s)
+    return (
+        *phases,
+        Phase("pre-landing-orbit", PhaseKind.COAST, now, ignition, False),
+        Phase(descent.name, PhaseKind.POWERED, ignition, rest, True),
+    )
+
+
+def _ticks(stop: tuple[Due, ...], route: Route, settings: FlightOfPlan, tick_s: float) -> tuple[int, int]:
+    start_s = stop[0].ignition_s - route.separation_s
+    end_s = start_s + sum(due.duration_s for due in stop) + float(settings.linger_s) + SPARE_S
+    return round((start_s - float(settings.lead_s)) / tick_s), round(end_s / tick_s)

@@ -1,0 +1,286 @@
+"""The whole mission in flight: coast, track, find the next burn, send it up, let flight software make it; then the descent.
+
+The ground knows the orbit as tracking gives it, with its error, and the mass as the lander tells it; the desk finds each burn from that.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.dynamics.events import Body
+from perilune.dynamics.propagate import PointMass
+from perilune.math.calling import called_by
+from perilune.math.vector import Vec3, vec3
+from perilune.scenario.build_fsw import timer_factor
+from perilune.scenario.build_voyage import Voyage, flying, square_to_sun
+from perilune.scenario.programs import Programs
+from perilune.scenario.schema import MissionFile
+from perilune.sim import fly as sim
+from perilune.sim.channels import all_channels
+from perilune.sim.coast import Orbit
+from perilune.sim.cruise import Cruise, cruise, placed
+from perilune.sim.mission import MissionState, Phase, PhaseKind
+from perilune.trajectory.flight_desk import Known, OrderedBurn, Wanted, corrected_course, descent_burn, insertion_burns, trim_burn
+from perilune.trajectory.flightpath import Orbit as OsculatingOrbit
+from perilune.trajectory.flightpath import orbit_of
+from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
+from perilune.trajectory.order import Thruster
+from perilune.trajectory.plan import landing_of, radii
+from perilune.trajectory.refusal import DeskError, PassError
+from perilune.trajectory.route import Due
+from perilune.wire.telemetry import Mode
+from perilune.wire.uplink import BurnRow, FlightOrders, burn_table, no_burn
+
+# Coasts end on whole seconds.
+GRID_S = 10.0
+# Before this, the cruise is integrated about the Earth.
+MOON_NEAR_S = 86400.0
+DAY_S = 86400.0
+
+
+class FlownBurn(NamedTuple):
+    """A burn as it was planned before launch, as it was ordered, and as it was made. Mission elapsed time."""
+
+    name: str
+    engine: str
+    planned: Due
+    ordered: OrderedBurn | None  # None: too small to make
+    start_s: float
+    end_s: float
+    orbit_after: OsculatingOrbit | None
+
+
+class Journey:
+    """A voyage under way, one lander: where it is, and what it has burnt so far."""
+
+    def __init__(self, voyage: Voyage, fleet: sim.Fleet, programs: Programs):
+        self.voyage, self.fleet, self.programs = voyage, fleet, programs
+        self.file: MissionFile = voyage.plan.file
+        _, self.cruising, self.settings = flying(self.file)
+        self.tick_s = float(voyage.plan.mission.tick_s)
+        self.tick = 0
+        self.in_orbit = False
+        self.stuck = ""  # why the ground knew no way on, if so
+        self.aim = voyage.route.aim
+        self.ignition_s = voyage.route.ignition_s
+        self.burns: list[FlownBurn] = []
+        self.states: MissionState = programs(sim.start, fleet, jnp.asarray(0))
+
+    def fly(self) -> Iterator[sim.Chunk]:
+        """Every coast and every hundred ticks, to the ground or to the last phase's end."""
+        try:
+            with called_by(self.programs):
+                for leg in (self._corrected, self._inserted, self._lowered, self._landed):
+                    yield from leg()
+                    if self.over():
+                        return
+        except (DeskError, ArithmeticError) as error:
+            self.stuck = str(error)
+
+    def over(self) -> bool:
+        return sim.all_over(self.states)
+
+    # Clocks: mission elapsed time starts at separation, the plan's clock before the injection.
+
+    def _met_s(self, plan_s: float) -> float:
+        return plan_s - self.voyage.route.separation_s
+
+    def _tick_at(self, met_s: float) -> int:
+        """The whole grid of coasts, not after a time and not before now."""
+        return max(self.tick, round(math.floor(met_s / GRID_S) * GRID_S / self.tick_s))
+
+    @property
+    def now_s(self) -> float:
+        return self.tick * self.tick_s
+
+    # What the ground does.
+
+    def _known(self) -> Known:
+        """The orbit as tracking has it, and the mass as flight software tells it."""
+        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        stream = jax.tree.map(lambda a: a[0], self.states.stream).named("orbit determination").at(jnp.asarray(self.tick))
+        if self.in_orbit:
+            sent = self.voyage.plan.mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, jnp.asarray(self.now_s), stream)
+            r_lci_m, v_lci_m_s = np.asarray(sent.r_lci_m.array()), np.asarray(sent.v_lci_m_s.array())
+        else:
+            errors = float(self.cruising.position_m), 1e-3 * float(self.cruising.velocity_mm_s)
+            r_lci_m = np.asarray(body.r_lci_m.array()) + errors[0] * np.asarray(stream.normal_vec3(0).array())
+            v_lci_m_s = np.asarray(body.v_lci_m_s.array()) + errors[1] * np.asarray(stream.normal_vec3(3).array())
+        plan_s = self.now_s + self.voyage.route.separation_s
+        return Known(plan_s, r_lci_m, v_lci_m_s, float(np.asarray(self.states.fsw.mass_kg)[0]))
+
+    def _row(self, burn: OrderedBurn) -> BurnRow:
+        """A line of the burn table. What runs on after cut-off is taken off, as the ground expects it."""
+        file, name = self.file, burn.engine.name
+        engines = np.repeat([group.name == name for group in file.engines], [group.count for group in file.engines])
+        tails = [float(group.fall_tau_s) for group in file.engines if group.name == name]
+        cycle_s = float(file.flight_software.cycle_s)
+        accel_m_s2 = burn.delta_v_m_s / burn.duration_s
+        return BurnRow(
+            start_s=jnp.asarray(self._met_s(burn.ignition_s)),
+            delta_v_m_s=jnp.asarray(burn.delta_v_m_s - accel_m_s2 * (sum(tails) + 0.5 * cycle_s)),
+            timer_s=jnp.asarray(burn.duration_s * timer_factor(file)),
+            follow=jnp.asarray(burn.follow),
+            held_lci=vec3(burn.direction),
+            engines=jnp.asarray(engines),
+            axial_thrusters=jnp.asarray(any(group.name == name for group in file.thrusters)),
+        )
+
+    def _orders(self, burns: tuple[OrderedBurn, ...], rest_lci: Vec3) -> FlightOrders:
+        rows = [self._row(burn) for burn in burns] or [no_burn(sum(group.count for group in self.file.engines))]
+        return FlightOrders(burn_table(rows), jnp.asarray(self._met_s(self.ignition_s)), rest_lci, jnp.asarray(True))
+
+    def _sunward(self) -> Vec3:
+        """Where the thrust axis rests on the way."""
+        ephemeris = self.voyage.plan.mission.world.ephemeris
+        now_s = jnp.asarray(self.now_s)
+        towards = ephemeris.r_sun_gci_m(now_s) - ephemeris.r_moon_gci_m(now_s)
+        return square_to_sun(towards)
+
+    # What the lander does.
+
+    def _coast(self, name: str, until_s: float) -> Iterator[sim.Chunk]:
+        """Asleep, in whole grids, to a mission elapsed time."""
+        end = self._tick_at(until_s)
+        if end == self.tick:
+            return
+        phase, before = Phase(name, PhaseKind.COAST, self.tick, end, False), self.states
+        if self.in_orbit:
+            self.states = self.programs(sim.sleep, self.fleet, self.states, jnp.asarray(self.tick), jnp.asarray(end))
+            legs = ()
+        else:
+            legs = self._cruised(until_s=end * self.tick_s)
+        self.tick = end
+        yield sim.Chunk(self.states, None, phase.start_tick, phase, before, legs)
+
+    def _cruised(self, until_s: float) -> tuple[Cruise, ...]:
+        near_s = self._met_s(self.voyage.route.aim.t_s) - MOON_NEAR_S
+        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        orbit, legs = Orbit(body.r_lci_m, body.v_lci_m_s), []
+        stops: tuple[tuple[Body, float], ...] = (("earth", min(until_s, near_s)), ("moon", until_s))
+        now_s = self.now_s
+        for centre, stop_s in stops:
+            if stop_s > now_s:
+                leg, orbit = cruise(self.voyage.forces, centre, orbit, now_s, stop_s)
+                legs.append(leg)
+                now_s = stop_s
+        end = jnp.asarray(round(until_s / self.tick_s))
+        self.states = self.programs(placed, self.fleet, self.states, orbit, end)
+        return tuple(legs)
+
+    def _awake(self, name: str, orders: FlightOrders, longest_s: float, burns: int = 0) -> Iterator[sim.Chunk]:
+        """Powered: until the burns are made and some time has passed, until the lander is down, or at the longest."""
+        first, programs = self.tick, self.programs
+        end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
+        phase = Phase(name, PhaseKind.POWERED, first, end, True)
+        self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(True), orders)
+        while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
+            begun = self.tick
+            self.states, record = programs(sim.fly_chunk, self.fleet, self.states, jnp.asarray(begun), all_channels)
+            self.tick += sim.CHUNK_TICKS
+            yield sim.Chunk(self.states, record, begun, phase)
+
+    def _lingered(self, burns: int) -> bool:
+        modes = jax.tree.map(lambda a: np.asarray(a)[0], self.states.fsw.modes)
+        since_s = float(np.asarray(self.states.fsw.filter.clock_s)[0]) - float(modes.since_s)
+        return bool(modes.burns_over >= burns) and modes.mode == Mode.COAST and since_s >= float(self.settings.linger_s)
+
+    def _burnt(self, planned: tuple[Due, ...], ordered: tuple[OrderedBurn, ...], rest_lci: Vec3) -> Iterator[sim.Chunk]:
+        """Coast to the burns, make them, and note what they were."""
+        flight, name = self.settings, planned[0].name
+        start_s = self._met_s(ordered[0].ignition_s)
+        last_s = sum(burn.duration_s for burn in ordered) * max(1.0, timer_factor(self.file))
+        yield from self._coast("lunar-orbit" if self.in_orbit else "cruise", start_s - float(flight.lead_s))
+        if self.over():
+            return
+        self.in_orbit = self.in_orbit or planned == self.voyage.route.insertion
+        longest_s = start_s + last_s + float(flight.linger_s) - self.now_s + 2.0 * GRID_S
+        spans = []
+        for chunk in self._awake(name.replace(" ", "-"), self._orders(ordered, rest_lci), longest_s, len(ordered)):
+            spans.append(chunk)
+            yield chunk
+        self._note(planned, ordered, spans)
+
+    def _note(self, planned: tuple[Due, ...], ordered: tuple[OrderedBurn, ...], chunks: list[sim.Chunk]) -> None:
+        """What the burns were, by the mode that flight software reported; and the orbit after the last of them."""
+        mode = np.concatenate([np.asarray(chunk.record["downlink/mode"])[:, 0] for chunk in chunks])
+        ticks = np.concatenate([chunk.first_tick + np.arange(sim.CHUNK_TICKS) for chunk in chunks])
+        burning = np.concatenate([[False], mode == Mode.BURN, [False]])
+        starts, ends = np.flatnonzero(np.diff(burning.astype(int)) == 1), np.flatnonzero(np.diff(burning.astype(int)) == -1)
+        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        state = PointMass(body.r_lci_m, body.v_lci_m_s, jnp.asarray(1.0))
+        after = orbit_of(self.voyage.desk.forces, "moon", self.now_s + self.voyage.route.separation_s, state) if self.in_orbit else None
+        for number, (due, burn) in enumerate(zip(planned, ordered, strict=True)):
+            made = number < len(starts)
+            start_s, end_s = (float(ticks[min(at[number], len(ticks) - 1)]) * self.tick_s if made else math.nan for at in (starts, ends))
+            self.burns.append(FlownBurn(due.name, due.engine, due, burn, start_s, end_s, after if number + 1 == len(ordered) else None))
+
+    # The mission, burn by burn.
+
+    def _tracked(self, ignition_s: float) -> Iterator[sim.Chunk]:
+        """Coast to the last look at the orbit before a burn."""
+        name = "lunar-orbit" if self.in_orbit else "cruise"
+        yield from self._coast(name, self._met_s(ignition_s) - float(self.settings.tracked_before_s))
+
+    def _corrected(self) -> Iterator[sim.Chunk]:
+        thruster = self.voyage.desk.order.small_engine
+        for due in self.voyage.route.corrections:
+            yield from self._tracked(due.ignition_s)
+            burn, self.aim = corrected_course(self.voyage.desk.forces, self._known(), due.ignition_s, thruster, self.aim)
+            if burn is None:
+                self.burns.append(FlownBurn(due.name, due.engine, due, None, math.nan, math.nan, None))
+            else:
+                yield from self._burnt((due,), (burn,), self._sunward())
+
+    def _inserted(self) -> Iterator[sim.Chunk]:
+        due, order = self.voyage.route.insertion, self.voyage.desk.order
+        yield from self._tracked(due[0].ignition_s)
+        wanted = Wanted(radii(order).perilune_m, radii(order).apolune_m, order.arrival.engines, order.arrival.later_s)
+        guess = due[0].ignition_s, due[0].duration_s
+        yield from self._burnt(due, insertion_burns(self.voyage.desk.forces, self._known(), wanted, guess), self._sunward())
+
+    def _lowered(self) -> Iterator[sim.Chunk]:
+        """Trim, and the burn to the orbit from which it brakes."""
+        route, thruster = self.voyage.route, self.voyage.desk.order.small_engine
+        yield from self._tracked(route.trim.ignition_s)
+        if self.over():
+            return
+        case = self._approaching(thruster)
+        way = approach(case, first_guess(case, self._pass(case), route.trim.ignition_s, route.descent.ignition_s))[0]
+        trim = trim_burn(case, way, thruster)
+        if trim is not None:
+            yield from self._burnt((route.trim,), (trim,), self._sunward())
+        yield from self._tracked(way.descent_s)
+        if self.over():
+            return
+        burn, self.ignition_s = descent_burn(self._approaching(thruster), way, thruster)
+        yield from self._burnt((route.descent,), (burn,), vec3((0.0, 0.0, 0.0)))
+
+    def _landed(self) -> Iterator[sim.Chunk]:
+        """The wait in the last orbit, and the powered descent."""
+        yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - float(self.settings.tracked_before_s))
+        if self.over():
+            return
+        self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
+        last = self.file.phases[-1]
+        lead_s = max((float(phase.lead_s or 0.0) for phase in self.file.phases if phase.until == "ignition"), default=300.0)
+        yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - lead_s)
+        if not self.over():
+            yield from self._awake(last.name, self._orders((), vec3((0.0, 0.0, 0.0))), lead_s + float(last.longest_s))
+
+    def _approaching(self, thruster: Thruster) -> Approaching:
+        known, desk = self._known(), self.voyage.desk
+        landing = landing_of(desk.order)
+        return Approaching(desk.forces, thruster.engine(), known.about_moon(), jnp.asarray(known.t_s), landing)
+
+    def _pass(self, case: Approaching) -> Pass:
+        """The pass of the plane over the site that is nearest to the planned one."""
+        planned_s = float(self.voyage.desk.pass_s or self.voyage.route.ignition_s)
+        found = passes(case, planned_s + DAY_S)
+        if not found:
+            raise PassError("the plane of the orbit does not pass over the site any more")
+        return min(found, key=lambda each: abs(each.t_s - planned_s))
