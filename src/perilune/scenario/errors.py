@@ -8,6 +8,8 @@ from pydantic import ValidationError
 
 # A key ends in the longest of these that fits: `_m_s` is not read as `_s`.
 UNIT_WORDS = {
+    "kj_k": "kilojoules a kelvin",
+    "bit_s": "bits a second",
     "kg_m2": "kilogram square metres",
     "rad_s": "radians a second",
     "deg_s": "degrees a second",
@@ -23,6 +25,8 @@ UNIT_WORDS = {
     "deg": "degrees",
     "rad": "radians",
     "ppm": "parts a million",
+    "dbi": "decibels over isotropic",
+    "mhz": "megahertz",
     "utc": "UTC",
     "min": "minutes",
     "ms": "milliseconds",
@@ -31,6 +35,10 @@ UNIT_WORDS = {
     "km": "kilometres",
     "mm": "millimetres",
     "kn": "kilonewtons",
+    "kw": "kilowatts",
+    "wh": "watt-hours",
+    "db": "decibels",
+    "m2": "square metres",
     "hz": "hertz",
     "ft": "feet",
     "lb": "pounds",
@@ -38,6 +46,8 @@ UNIT_WORDS = {
     "n": "newtons",
     "s": "seconds",
     "g": "standard gravities",
+    "w": "watts",
+    "k": "kelvin",
 }
 UNIT_SUFFIX = re.compile(rf"^(?P<stem>.+?)_(?P<unit>{'|'.join(UNIT_WORDS)})$")
 

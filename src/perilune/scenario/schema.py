@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
+from perilune.scenario.schema_bus import Power, Radio, Thermal
 from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, Phase, SequenceRow
 from perilune.scenario.schema_place import Gravity, Mission, Observed, Orbit, Site, Terrain, Tracking
 from perilune.scenario.schema_plan import Plan
@@ -43,6 +44,9 @@ class MissionFile(Table):
     flight_software: FlightSoftware
     sequence: tuple[SequenceRow, ...] = Field(min_length=1)
     tracking: Tracking
+    power: Power | None = None
+    thermal: Thermal | None = None
+    radio: Radio | None = None
     dispersions: Dispersions
     as_flown: AsFlown | None = None
     observed: Observed | None = None
@@ -89,6 +93,14 @@ class MissionFile(Table):
     def burns_from(self, entry: str) -> bool:
         """Whether a flight that starts there makes the descent-orbit burn itself."""
         return any(phase.until == "descent_orbit_burn" for phase in self.phases_from(entry))
+
+    @model_validator(mode="after")
+    def _bus_is_whole(self) -> "MissionFile":
+        given = {name: getattr(self, name) is not None for name in ("power", "thermal", "radio")}
+        missing = [name for name, there in given.items() if not there]
+        if missing and any(given.values()):
+            raise complain(*((name, "is missing; power, thermal and radio stand together, or none of them") for name in missing))
+        return self
 
     @model_validator(mode="after")
     def _ends_on_the_ground(self) -> "MissionFile":
