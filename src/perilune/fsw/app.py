@@ -175,7 +175,7 @@ class FlightSoftware(eqx.Module):
 
     def _before_braking_lci(self, orders: FlightOrders, v_lci_m_s: Vec3, local: LocalState, burn: BurnRow) -> Vec3:
         """Where the thrust axis looks: as the next burn wants it, else as ordered, else backwards, turned for braking."""
-        rest = orders.rest_lci
+        rest = orders.rest_z_lci
         resting = select(rest.norm_squared() > 0.0, rest, -local.downrange_lci)
         return select(jnp.isfinite(burn.start_s), burn.direction_lci(v_lci_m_s), resting)
 
@@ -241,7 +241,10 @@ class FlightSoftware(eqx.Module):
     ) -> tuple[AttitudeControlState, AllocationState, Commands]:
         guidance, modes, sequencer = tasks
         mode = modes.mode
-        wanted = computed_once(pointing(request.direction_lci, self.guidance.attitude_reference(guidance, request.direction_lci)))
+        orders = state.orders
+        resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
+        reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
+        wanted = computed_once(pointing(request.direction_lci, reference))
         burning = (mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))

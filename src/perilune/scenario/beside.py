@@ -1,10 +1,13 @@
 """This flight beside the real one: figures that a mission file's `observed` names, as planned and as flown here."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from perilune.scenario.schema_place import ObservedFigure
+from perilune.scenario.voyage import FlownBurn
 from perilune.wire.telemetry import Mode
 
 
@@ -24,8 +27,11 @@ class Flown(NamedTuple):
     mode: np.ndarray
     contact: dict[str, Any] | None
     burn: Burn | None
+    burns: tuple[FlownBurn, ...] = ()
+    coasts: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
+DESCENT_ORBIT = "descent orbit"
 BURN = "length of the descent-orbit burn"
 FALL = "from ignition to the ground"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
@@ -33,6 +39,9 @@ LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
 
 def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | None]:
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
+    for burn in flown.burns:
+        if figure.name in (f"length of the {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
+            return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
     burnt = burn_span_s(flown.time_s, flown.mode)
     crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
     if figure.name == BURN:

@@ -335,7 +335,7 @@ def _orders(file: MissionFile, moments: Moments) -> FlightOrders:
         engines=jnp.asarray(engines),
         axial_thrusters=jnp.asarray(any("burn" in group.thrust_in for group in file.thrusters)),
     )
-    return FlightOrders(burn_table([only]), jnp.asarray(moments.ignition_s), zero_vec3(), jnp.asarray(True))
+    return FlightOrders(burn_table([only]), jnp.asarray(moments.ignition_s), zero_vec3(), zero_vec3(), jnp.asarray(True))
 
 
 def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float, more_kg: float = 0.0) -> float:

@@ -4,20 +4,19 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.rigid_body import RigidBody
-from perilune.faults.plan import FaultRow
-from perilune.fsw.control.attitude import pointing
 from perilune.math.calling import called_by
 from perilune.math.random import stream_of_seed
+from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
-from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, fault_table, mission_of
+from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of
 from perilune.scenario.build_fsw import Moments
 from perilune.scenario.build_world import build_world
+from perilune.scenario.bus import coast_attitude
 from perilune.scenario.disperse import spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.forces import Forces
@@ -41,6 +40,12 @@ class Voyage(NamedTuple):
     route: Route
     forces: Cislunar  # of the truth; its clock is mission elapsed time
 
+    @property
+    def last_look_s(self) -> float:
+        """When the orbit is tracked for the burn to the descent orbit, as planned; mission elapsed time."""
+        before_s = float(flying(self.plan.file)[2].tracked_before_s)
+        return self.route.descent.ignition_s - self.route.separation_s - before_s
+
 
 def flying(file: MissionFile) -> tuple[Plan, CruiseTracking, FlightOfPlan]:
     """The plan of a file, if it can be flown."""
@@ -50,8 +55,8 @@ def flying(file: MissionFile) -> tuple[Plan, CruiseTracking, FlightOfPlan]:
     return plan, plan.tracking, plan.flight
 
 
-def build_voyage(file: MissionFile, faults: tuple[FaultRow, ...], programs: Programs, seed: int) -> Voyage:
-    """Everything that a flight from separation needs; the injection's error is drawn from the seed."""
+def build_voyage(file: MissionFile, programs: Programs, seed: int) -> Voyage:
+    """Everything that a flight from separation needs, faults apart; the injection's error is drawn from the seed."""
     plan, _, settings = flying(file)
     desk = _planned(file, programs)
     route = route_of(desk)
@@ -60,8 +65,7 @@ def build_voyage(file: MissionFile, faults: tuple[FaultRow, ...], programs: Prog
     span_s = ignition_s + AFTER_IGNITION_S
     world = build_world(file, load_ephemeris(epoch, span_s))
     moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
-    mission = mission_of(file, world, moments, _let_go(plan, route, world.ephemeris, seed))
-    mission = eqx.tree_at(lambda m: m.faults, mission, fault_table(faults))
+    mission = mission_of(file, world, moments, _let_go(file, route, world.ephemeris, seed))
     light = plan.sunlight
     acting = Forces(moon_degree=int(file.gravity.degree))
     if light is not None:
@@ -83,19 +87,24 @@ def _planned(file: MissionFile, programs: Programs) -> MissionPlan:
     return found
 
 
-def _let_go(plan: Plan, route: Route, ephemeris: Ephemeris, seed: int) -> RigidBody:
+def _let_go(file: MissionFile, route: Route, ephemeris: Ephemeris, seed: int) -> RigidBody:
     """Where the upper stage lets go: the planned state with the injection's error, the sides to the Sun, at rest."""
-    sigmas = (0.0, 0.0) if plan.errors is None else (float(plan.errors.position_m), float(plan.errors.velocity_m_s))
+    errors = flying(file)[0].errors
+    sigmas = (0.0, 0.0) if errors is None else (float(errors.position_m), float(errors.velocity_m_s))
     stream = stream_of_seed(jnp.asarray(seed)).named("injection")
     r_lci_m = vec3(route.r_lci_m) + stream.normal_vec3(0) * sigmas[0]
     v_lci_m_s = vec3(route.v_lci_m_s) + stream.normal_vec3(3) * sigmas[1]
-    towards = ephemeris.r_sun_gci_m(jnp.asarray(0.0)) - ephemeris.r_moon_gci_m(jnp.asarray(0.0))
-    return RigidBody(r_lci_m, v_lci_m_s, pointing(square_to_sun(towards), towards), zero_vec3())
+    return RigidBody(r_lci_m, v_lci_m_s, resting(file, ephemeris, r_lci_m, 0.0), zero_vec3())
 
 
-def square_to_sun(towards_sun: Vec3) -> Vec3:
-    """Where the thrust axis rests on the way, so that the sides see the Sun."""
-    return towards_sun.cross(vec3((0.0, 0.0, 1.0))).unit()
+def resting(file: MissionFile, ephemeris: Ephemeris, r_lci_m: Vec3, met_s: float) -> Rotation:
+    """The attitude of a long coast (q_lci_body): the side of the panels to the Sun, an antenna to the Earth as nearly as that allows."""
+    now_s = jnp.asarray(met_s)
+    sun, earth = ((towards - r_lci_m).unit() for towards in (ephemeris.r_sun_lci_m(now_s), ephemeris.r_earth_lci_m(now_s)))
+    sun_axis, antenna_axis = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
+    if file.power is not None and file.radio is not None:
+        sun_axis, antenna_axis = file.power.sun_axis, file.radio.antennas[0].axis
+    return coast_attitude(sun, earth, vec3(sun_axis).unit(), vec3(antenna_axis).unit())
 
 
 def _foreseen(file: MissionFile, route: Route, settings: FlightOfPlan) -> tuple[Phase, ...]:

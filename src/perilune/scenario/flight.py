@@ -1,9 +1,9 @@
 """One flight from a mission file: `perilune.load`, `perilune.fly`, and what comes back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -15,21 +15,23 @@ from perilune.faults.catalogue import FaultError, fault_row
 from perilune.faults.effects import COMMAND_LINES
 from perilune.faults.plan import FaultRow, Kind
 from perilune.faults.seams import words_of
-from perilune.moon.frames import selenographic
+from perilune.math.calling import called_by
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
-from perilune.scenario.beside import Flown, beside, burn_span_s
-from perilune.scenario.build import Flightplan, build
+from perilune.scenario.build import Flightplan, build, fault_table
+from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import load
+from perilune.scenario.outcome import Story, outcome_of
 from perilune.scenario.programs import Programs, kept_programs
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import SEPARATION, MissionFile
+from perilune.scenario.voyage import Journey
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
 from perilune.sim.coast import ROW_S, ROWS, Orbit, trail
+from perilune.sim.cruise import cruise_rows
 from perilune.sim.mission import Mission, PhaseKind
-from perilune.sim.outcome import Outcome, Verdict
 from perilune.sim.progress import Progress
 from perilune.sim.recording import recording_tree
 from perilune.types import Scalar
@@ -90,35 +92,61 @@ def fly(
         return _flown(file, asked, programs, progress or (lambda _: None))
 
 
+class _Underway(NamedTuple):
+    """A flight that sets out: its plan, the lander, what it yields, and of a whole mission the journey that notes its burns."""
+
+    plan: Flightplan
+    fleet: sim.Fleet
+    chunks: Iterator[sim.Chunk]
+    journey: Journey | None = None
+
+
+def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs) -> _Underway:
+    rows, as_flown, seed = _rows(file, asked["faults"]), asked["variant"] == "as-flown", asked["seed"]
+    if asked["from"] != SEPARATION:
+        plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
+        _check_words(plan, asked["faults"])
+        fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
+        return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, first_time=True))
+    voyage = build_voyage(file, programs, seed)
+    lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
+    mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
+    voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
+    _check_words(voyage.plan, asked["faults"])
+    fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
+    journey = Journey(voyage, fleet, programs)
+    return _Underway(voyage.plan, fleet, journey.fly(), journey)
+
+
 def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progress: ProgressCall) -> Flight:
-    lost = _lost_commands(file) if asked["variant"] == "as-flown" else ()
-    plan = build(file, (*_rows(file, asked["faults"]), *lost), programs, asked["from"])
-    _check_words(plan, asked["faults"])
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([asked["seed"]]), programs)
-    records, times, coasts = [], [], []
-    verdict: Verdict | None = None
-    for chunk in sim.fly(fleet, plan.phases, all_channels, programs, first_time=True):
-        verdict = jax.tree.map(lambda a: np.asarray(a)[0], chunk.states.verdict)
+    plan, fleet, chunks, journey = _set_out(file, asked, programs)
+    powered, coasts = [], []
+    for chunk in chunks:
         if chunk.phase.kind is PhaseKind.COAST:
             coasts.append(chunk)
             continue
-        records.append(jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record))
+        record = jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record)
         # A record shows what was true, and what was believed, when the sensors looked.
-        times.append((chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s))
-        progress(_look(plan, chunk, records[-1], times[-1]))
-    if verdict is None or not records:
+        powered.append((chunk, record, (chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s)))
+        progress(_look(plan, *powered[-1]))
+    if not powered:
         raise ScenarioError(f"{file.name}: no powered phase was flown")
-    channels = {name: np.concatenate([record[name] for record in records]) for name in records[0]}
-    time_s = np.concatenate(times)
-    outcome = _outcome(plan, verdict, (time_s, channels), asked)
+    verdict = jax.tree.map(lambda a: np.asarray(a)[0], (coasts + [each[0] for each in powered])[-1].states.verdict)
     own = eqx.combine(jax.tree.map(lambda a: a[0], eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
-    return Flight(outcome, time_s, channels, plan.epoch, own.world.terrain, _trails(own, coasts, programs))
+    story = Story(
+        time_s=np.concatenate([times for _, _, times in powered]),
+        channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
+        coasts=_trails(own, coasts, (programs, journey)),
+        phases=tuple(dict.fromkeys(chunk.phase for chunk in sorted((*coasts, *(each[0] for each in powered)), key=lambda c: c.first_tick))),
+        **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
+    )
+    return Flight(outcome_of(plan, verdict, story, asked), story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts)
 
 
-def _lost_commands(file: MissionFile) -> tuple[FaultRow, ...]:
-    """What the real flight met, as rows that act from the start."""
+def _lost_commands(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    """What the real flight met, as rows that act from the start, or from a mission elapsed time."""
     lost = file.as_flown.lost_commands if file.as_flown is not None else ()
-    return tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), size=1.0) for command in lost)
+    return tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), at=from_s, size=1.0) for command in lost)
 
 
 def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
@@ -145,22 +173,36 @@ def _check_words(plan: Flightplan, faults: Sequence[str]) -> None:
             raise ScenarioError(f"--fault {words}: flight software of {plan.file.name} has {count} words of state, numbered from 0")
 
 
-def _trails(mission: Mission, coasts: list[sim.Chunk], programs: Programs) -> dict[str, np.ndarray]:
+def _trails(mission: Mission, coasts: list[sim.Chunk], made_by: tuple[Programs, Journey | None]) -> dict[str, np.ndarray]:
     """Every coast anew from where it began, for the record: the flight itself keeps only its end."""
+    programs, journey = made_by
     pieces = []
     for chunk in coasts:
-        before = jax.tree.map(lambda a: a[0], chunk.before)
-        now_s = chunk.first_tick * float(mission.tick_s)
-        over_s = float(np.asarray(chunk.states.verdict.end_met_s)[0])
-        end_s = over_s if over_s > 0.0 else chunk.phase.end_tick * float(mission.tick_s)
-        orbit = Orbit(before.world.body.r_lci_m, before.world.body.v_lci_m_s)
-        while now_s < end_s:
-            orbit, rows = programs(_trail, mission, orbit, jnp.asarray(now_s), jnp.asarray(end_s))
-            pieces.append({name: np.asarray(row) for name, row in rows.items()})
-            now_s += ROWS * ROW_S
+        rows = _cruised(mission, chunk, journey) if chunk.legs and journey is not None else _coasted(mission, chunk, programs)
+        assert chunk.before is not None  # a coast says where it began
+        attitude = np.array(jax.tree.leaves(jax.tree.map(lambda a: float(a[0]), chunk.before.world.body.q_lci_body)))
+        pieces += [{**some, "q_lci_body": np.tile(attitude, (len(some["met_s"]), 1))} for some in rows]
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}
     kept = np.diff(joined["met_s"], prepend=-1.0) > 0.0 if joined else slice(None)
     return {name: row[kept] for name, row in joined.items()}
+
+
+def _cruised(mission: Mission, chunk: sim.Chunk, journey: Journey) -> list[dict[str, np.ndarray]]:
+    with called_by(journey.programs):
+        return [cruise_rows(mission, journey.voyage.forces, leg) for leg in chunk.legs]
+
+
+def _coasted(mission: Mission, chunk: sim.Chunk, programs: Programs) -> list[dict[str, np.ndarray]]:
+    before, pieces = jax.tree.map(lambda a: a[0], chunk.before), []
+    now_s = chunk.first_tick * float(mission.tick_s)
+    over_s = float(np.asarray(chunk.states.verdict.end_met_s)[0])
+    end_s = over_s if over_s > 0.0 else chunk.phase.end_tick * float(mission.tick_s)
+    orbit = Orbit(before.world.body.r_lci_m, before.world.body.v_lci_m_s)
+    while now_s < end_s:
+        orbit, rows = programs(_trail, mission, orbit, jnp.asarray(now_s), jnp.asarray(end_s))
+        pieces.append({name: np.asarray(row) for name, row in rows.items()})
+        now_s += ROWS * ROW_S
+    return pieces
 
 
 @eqx.filter_jit
@@ -186,111 +228,3 @@ def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], tim
         mass_kg=float(record["truth/mass_kg"][-1]),
         throttle=float(np.sum(record["truth/throttle"][-1] * engines) / np.sum(engines)),
     )
-
-
-def _outcome(plan: Flightplan, verdict: Verdict, record: tuple[np.ndarray, dict[str, np.ndarray]], asked: dict[str, Any]) -> dict[str, Any]:
-    """The result as `--json` prints it, files apart."""
-    time_s, channels = record
-    file, limits = plan.file, plan.file.limits
-    fate = Outcome(int(verdict.outcome))
-    if fate is Outcome.FLYING:
-        fate = Outcome.LOST
-    contact = _contact(plan, verdict) if bool(verdict.touched) else None
-    return {
-        "schema": 1,
-        "mission": file.name,
-        "variant": asked["variant"],
-        "from": asked["from"],
-        "faults": asked["faults"],
-        "seed": asked["seed"],
-        "width": 1,
-        "outcome": fate.name.lower(),
-        "cause": _fallen(plan, verdict) or cause(fate, verdict, file),
-        "phase": Mode(int(channels["downlink/mode"][-1])).name.lower(),
-        "contact": contact,
-        "rest": _rest(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None,
-        "limits": {key: float(getattr(limits, key)) for key in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg")},
-        "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
-        "events": _events(plan, verdict, time_s, channels["downlink/mode"]),
-        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
-        "observed": _observed(file, Flown(time_s, channels["downlink/mode"], contact, plan.burn)),
-    }
-
-
-def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
-    """The mission file's own words, and beside each figure what was planned and flown here."""
-    if file.observed is None:
-        return {}
-    told = file.observed.model_dump(mode="json")
-    for row, figure in zip(told["figures"], file.observed.figures, strict=True):
-        row["planned_here"], row["flown_here"] = beside(figure, flown)
-    return told
-
-
-def _fallen(plan: Flightplan, verdict: Verdict) -> str:
-    """A coast that met the ground, in words; nothing if the flight ended otherwise."""
-    tick, contact = float(verdict.contact.met_s) / float(plan.mission.tick_s), verdict.contact
-    coasts = [phase for phase in plan.phases if phase.kind is PhaseKind.COAST and phase.start_tick < tick < phase.end_tick]
-    if not bool(verdict.touched) or not coasts:
-        return ""
-    speed_m_s = float(np.hypot(contact.vertical_m_s, contact.horizontal_m_s))
-    return f"its orbit met the ground, at {speed_m_s:.0f} m/s and {float(contact.vertical_m_s):.0f} m/s of them down"
-
-
-def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
-    """One line on why it ended as it did."""
-    contact, limits = verdict.contact, file.limits
-    over = []
-    if float(contact.vertical_m_s) > limits.vertical_m_s:
-        over.append(f"{float(contact.vertical_m_s):.2f} m/s down, limit {limits.vertical_m_s:g}")
-    if float(contact.horizontal_m_s) > limits.horizontal_m_s:
-        over.append(f"{float(contact.horizontal_m_s):.2f} m/s sideways, limit {limits.horizontal_m_s:g}")
-    if np.degrees(contact.tilt_rad) > limits.tilt_deg:
-        over.append(f"tilted by {np.degrees(contact.tilt_rad):.1f} deg, limit {limits.tilt_deg:g}")
-    slope = f"on ground sloping {np.degrees(contact.slope_rad):.1f} deg"
-    return {
-        Outcome.LANDED: f"at rest, upright, {slope}",
-        Outcome.TIPPED_OVER: f"at rest at a tilt of {np.degrees(verdict.end_tilt_rad):.0f} deg, {slope}",
-        Outcome.CRASHED: f"touched the ground at {', '.join(over)}",
-        Outcome.LOST: "time ran out before it came to rest",
-        Outcome.IN_ORBIT: "in the orbit that was wanted",
-        Outcome.NUMERICAL: "a number in the state is not finite",
-    }[fate]
-
-
-def _contact(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
-    contact, site = verdict.contact, plan.mission.world.site
-    place = selenographic(contact.r_lfme_m)
-    target = site.r_origin_lfme_m
-    angle = jnp.arctan2(contact.r_lfme_m.cross(target).norm(), contact.r_lfme_m.dot(target))
-    return {
-        "utc": plan.epoch.after(float(contact.met_s)).utc(),
-        "met_s": float(contact.met_s),
-        "latitude_deg": float(np.degrees(place.latitude_rad)),
-        "longitude_deg": float(np.degrees(place.longitude_rad)),
-        "elevation_m": float(place.elevation_m),
-        "miss_m": float(angle * target.norm()),
-        "ground_slope_deg": float(np.degrees(contact.slope_rad)),
-        "vertical_speed_m_s": float(contact.vertical_m_s),
-        "horizontal_speed_m_s": float(contact.horizontal_m_s),
-        "tilt_deg": float(np.degrees(contact.tilt_rad)),
-    }
-
-
-def _rest(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
-    return {"utc": plan.epoch.after(float(verdict.end_met_s)).utc(), "tilt_deg": float(np.degrees(verdict.end_tilt_rad))}
-
-
-def _events(plan: Flightplan, verdict: Verdict, time_s: np.ndarray, mode: np.ndarray) -> list[dict[str, Any]]:
-    """Changes of mode, first contact and rest, in order."""
-    marks, burnt = [(0.0, "start", {})], burn_span_s(time_s, mode)
-    for i in np.flatnonzero(np.diff(mode, prepend=mode[0])):
-        before = Mode(int(mode[i - 1]))
-        lasted = {"burn_s": burnt[1] - burnt[0]} if burnt is not None and before is Mode.BURN else {}
-        marks.append((float(time_s[i]), Mode(int(mode[i])).name.lower(), {"from": before.name.lower(), **lasted}))
-    if bool(verdict.touched):
-        marks.append((float(verdict.contact.met_s), "contact", {}))
-    if float(verdict.end_met_s) > 0.0:
-        marks.append((float(verdict.end_met_s), Outcome(int(verdict.outcome)).name.lower(), {}))
-    ordered = sorted(marks, key=lambda mark: mark[0])
-    return [{"utc": plan.epoch.after(met_s).utc(), "met_s": met_s, "name": name, "detail": detail} for met_s, name, detail in ordered]

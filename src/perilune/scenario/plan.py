@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perilune.constants import G0_M_S2
+from perilune.moon.earth_field import earth_field
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.moon.time import Epoch, epoch_from_utc
@@ -22,8 +23,8 @@ from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.trajectory.refusal import DeskError
 
-# Of the field in which the desk plans.
-FIELD_DEGREE = 8
+# Of the fields in which the desk plans. The flattening of the Earth is worth 30 m/s of a first correction.
+FIELD_DEGREE, EARTH_DEGREE = 10, 2
 # From the gate to the ground, as `scenario.build` counts it.
 FINAL_DESCENT_S = 120.0
 # What the descent takes beyond the orbital speed: gravity while braking and landing (mission files: 1.7 to 2.0 km/s in all).
@@ -61,7 +62,8 @@ def plan_of(file: MissionFile) -> PlannedMission:
     if wishes is None:
         raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", file.name)
     try:
-        return PlannedMission(file, wishes, plan_mission(order_of(file, wishes), field_of(lunar_field()).truncated(FIELD_DEGREE)))
+        fields = field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
+        return PlannedMission(file, wishes, plan_mission(order_of(file, wishes), *fields))
     except DeskError as error:
         raise ScenarioError(f"plan: {error}", file.name) from None
 

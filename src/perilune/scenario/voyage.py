@@ -14,9 +14,9 @@ import numpy as np
 from perilune.dynamics.events import Body
 from perilune.dynamics.propagate import PointMass
 from perilune.math.calling import called_by
-from perilune.math.vector import Vec3, vec3
+from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.scenario.build_fsw import timer_factor
-from perilune.scenario.build_voyage import Voyage, flying, square_to_sun
+from perilune.scenario.build_voyage import Voyage, flying, resting
 from perilune.scenario.programs import Programs
 from perilune.scenario.schema import MissionFile
 from perilune.sim import fly as sim
@@ -40,6 +40,7 @@ GRID_S = 10.0
 # Before this, the cruise is integrated about the Earth.
 MOON_NEAR_S = 86400.0
 DAY_S = 86400.0
+BACKWARDS = (zero_vec3(), zero_vec3())
 
 
 class FlownBurn(NamedTuple):
@@ -49,6 +50,7 @@ class FlownBurn(NamedTuple):
     engine: str
     planned: Due
     ordered: OrderedBurn | None  # None: too small to make
+    planned_met_s: float
     start_s: float
     end_s: float
     orbit_after: OsculatingOrbit | None
@@ -130,16 +132,15 @@ class Journey:
             axial_thrusters=jnp.asarray(any(group.name == name for group in file.thrusters)),
         )
 
-    def _orders(self, burns: tuple[OrderedBurn, ...], rest_lci: Vec3) -> FlightOrders:
+    def _orders(self, burns: tuple[OrderedBurn, ...], rest: tuple[Vec3, Vec3]) -> FlightOrders:
         rows = [self._row(burn) for burn in burns] or [no_burn(sum(group.count for group in self.file.engines))]
-        return FlightOrders(burn_table(rows), jnp.asarray(self._met_s(self.ignition_s)), rest_lci, jnp.asarray(True))
+        return FlightOrders(burn_table(rows), jnp.asarray(self._met_s(self.ignition_s)), *rest, jnp.asarray(True))
 
-    def _sunward(self) -> Vec3:
-        """Where the thrust axis rests on the way."""
-        ephemeris = self.voyage.plan.mission.world.ephemeris
-        now_s = jnp.asarray(self.now_s)
-        towards = ephemeris.r_sun_gci_m(now_s) - ephemeris.r_moon_gci_m(now_s)
-        return square_to_sun(towards)
+    def _rest(self) -> tuple[Vec3, Vec3]:
+        """Where body +z and +x look while it coasts: panels to the Sun, an antenna to the Earth as nearly as that allows."""
+        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        q_lci_body = resting(self.file, self.voyage.plan.mission.world.ephemeris, body.r_lci_m, self.now_s)
+        return q_lci_body @ vec3((0.0, 0.0, 1.0)), q_lci_body @ vec3((1.0, 0.0, 0.0))
 
     # What the lander does.
 
@@ -189,7 +190,7 @@ class Journey:
         since_s = float(np.asarray(self.states.fsw.filter.clock_s)[0]) - float(modes.since_s)
         return bool(modes.burns_over >= burns) and modes.mode == Mode.COAST and since_s >= float(self.settings.linger_s)
 
-    def _burnt(self, planned: tuple[Due, ...], ordered: tuple[OrderedBurn, ...], rest_lci: Vec3) -> Iterator[sim.Chunk]:
+    def _burnt(self, planned: tuple[Due, ...], ordered: tuple[OrderedBurn, ...], rest: tuple[Vec3, Vec3]) -> Iterator[sim.Chunk]:
         """Coast to the burns, make them, and note what they were."""
         flight, name = self.settings, planned[0].name
         start_s = self._met_s(ordered[0].ignition_s)
@@ -200,7 +201,7 @@ class Journey:
         self.in_orbit = self.in_orbit or planned == self.voyage.route.insertion
         longest_s = start_s + last_s + float(flight.linger_s) - self.now_s + 2.0 * GRID_S
         spans = []
-        for chunk in self._awake(name.replace(" ", "-"), self._orders(ordered, rest_lci), longest_s, len(ordered)):
+        for chunk in self._awake(name.replace(" ", "-"), self._orders(ordered, rest), longest_s, len(ordered)):
             spans.append(chunk)
             yield chunk
         self._note(planned, ordered, spans)
@@ -217,7 +218,18 @@ class Journey:
         for number, (due, burn) in enumerate(zip(planned, ordered, strict=True)):
             made = number < len(starts)
             start_s, end_s = (float(ticks[min(at[number], len(ticks) - 1)]) * self.tick_s if made else math.nan for at in (starts, ends))
-            self.burns.append(FlownBurn(due.name, due.engine, due, burn, start_s, end_s, after if number + 1 == len(ordered) else None))
+            self.burns.append(
+                FlownBurn(
+                    due.name,
+                    due.engine,
+                    due,
+                    burn,
+                    self._met_s(due.ignition_s),
+                    start_s,
+                    end_s,
+                    after if number + 1 == len(ordered) else None,
+                )
+            )
 
     # The mission, burn by burn.
 
@@ -232,16 +244,16 @@ class Journey:
             yield from self._tracked(due.ignition_s)
             burn, self.aim = corrected_course(self.voyage.desk.forces, self._known(), due.ignition_s, thruster, self.aim)
             if burn is None:
-                self.burns.append(FlownBurn(due.name, due.engine, due, None, math.nan, math.nan, None))
+                self.burns.append(FlownBurn(due.name, due.engine, due, None, self._met_s(due.ignition_s), math.nan, math.nan, None))
             else:
-                yield from self._burnt((due,), (burn,), self._sunward())
+                yield from self._burnt((due,), (burn,), self._rest())
 
     def _inserted(self) -> Iterator[sim.Chunk]:
         due, order = self.voyage.route.insertion, self.voyage.desk.order
         yield from self._tracked(due[0].ignition_s)
         wanted = Wanted(radii(order).perilune_m, radii(order).apolune_m, order.arrival.engines, order.arrival.later_s)
         guess = due[0].ignition_s, due[0].duration_s
-        yield from self._burnt(due, insertion_burns(self.voyage.desk.forces, self._known(), wanted, guess), self._sunward())
+        yield from self._burnt(due, insertion_burns(self.voyage.desk.forces, self._known(), wanted, guess), self._rest())
 
     def _lowered(self) -> Iterator[sim.Chunk]:
         """Trim, and the burn to the orbit from which it brakes."""
@@ -253,12 +265,12 @@ class Journey:
         way = approach(case, first_guess(case, self._pass(case), route.trim.ignition_s, route.descent.ignition_s))[0]
         trim = trim_burn(case, way, thruster)
         if trim is not None:
-            yield from self._burnt((route.trim,), (trim,), self._sunward())
+            yield from self._burnt((route.trim,), (trim,), self._rest())
         yield from self._tracked(way.descent_s)
         if self.over():
             return
         burn, self.ignition_s = descent_burn(self._approaching(thruster), way, thruster)
-        yield from self._burnt((route.descent,), (burn,), vec3((0.0, 0.0, 0.0)))
+        yield from self._burnt((route.descent,), (burn,), BACKWARDS)
 
     def _landed(self) -> Iterator[sim.Chunk]:
         """The wait in the last orbit, and the powered descent."""
@@ -270,7 +282,7 @@ class Journey:
         lead_s = max((float(phase.lead_s or 0.0) for phase in self.file.phases if phase.until == "ignition"), default=300.0)
         yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - lead_s)
         if not self.over():
-            yield from self._awake(last.name, self._orders((), vec3((0.0, 0.0, 0.0))), lead_s + float(last.longest_s))
+            yield from self._awake(last.name, self._orders((), BACKWARDS), lead_s + float(last.longest_s))
 
     def _approaching(self, thruster: Thruster) -> Approaching:
         known, desk = self._known(), self.voyage.desk

@@ -183,7 +183,7 @@ def descent_burn(case: Approaching, guess: OrbitBurns, thruster: Thruster) -> tu
     """The line of the table for the descent-orbit burn, and the ignition of the descent."""
     controls = jnp.asarray(descent(case, guess))
     before, leg, _ = descent_legs(case, controls)
-    return _held_burn(case, leg, float(case.t_start_s + before.duration_s), thruster), float(controls[4])
+    return _held_burn(case, leg, float(case.t_start_s + before.duration_s), thruster), float(controls[3])
 
 
 def _held_burn(case: Approaching, leg: Leg, ignition_s: float, thruster: Thruster) -> OrderedBurn:

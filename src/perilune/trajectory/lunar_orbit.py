@@ -127,25 +127,26 @@ def approach(case: Approaching, guess: OrbitBurns) -> tuple[OrbitBurns, Correcte
     return orbit_burns(found.controls), found
 
 
-def descent_legs(case: Approaching, controls: Float[Array, "5"]) -> tuple[Leg, ...]:
-    """Coast, descent-orbit burn in any direction, coast to the ignition of the descent. Controls: radial, along, cross, its middle, ignition."""
-    burn = held(case.engine, case.start.mass_kg, Vec3(*(controls[i] for i in range(3))))
-    from_s = controls[3] - 0.5 * burn.duration_s
-    return coast(from_s - case.t_start_s), burn, coast(controls[4] - from_s - burn.duration_s)
+def descent_legs(case: Approaching, controls: Float[Array, "4"]) -> tuple[Leg, ...]:
+    """Coast, descent-orbit burn in the plane of the orbit, coast to the ignition. Controls: radial, along, its middle, ignition of the descent."""
+    burn = held(case.engine, case.start.mass_kg, Vec3(controls[0], controls[1], jnp.zeros(())))
+    from_s = controls[2] - 0.5 * burn.duration_s
+    return coast(from_s - case.t_start_s), burn, coast(controls[3] - from_s - burn.duration_s)
 
 
-def _descent_misses(controls: Float[Array, "5"], case: Approaching) -> Float[Array, "5"]:
+def _descent_misses(controls: Float[Array, "4"], case: Approaching) -> Float[Array, "4"]:
+    """All but the plane: when the trim is made, the site comes to it when it comes."""
     end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, descent_legs(case, controls)))
-    return _arrival(case, end, controls[4])
+    return _arrival(case, end, controls[3])[:4]
 
 
-_DESCENT = Scaling("the descent orbit", (8.0, 8.0, 8.0, 400.0, 400.0), _NAMES, _SCALING.tolerances)
+_DESCENT = Scaling("the descent orbit", (8.0, 8.0, 400.0, 400.0), _NAMES[:4], _SCALING.tolerances[:4])
 _descent_map = with_jacobian(_descent_misses)
 
 
-def descent(case: Approaching, guess: OrbitBurns) -> Float[np.ndarray, "5"]:
+def descent(case: Approaching, guess: OrbitBurns) -> Float[np.ndarray, "4"]:
     """The controls of `descent_legs` when the trim is made. CorrectionError if they are not found."""
-    start = np.array([0.0, guess.descent_m_s, 0.0, guess.descent_s, guess.ignition_s])
+    start = np.array([0.0, guess.descent_m_s, guess.descent_s, guess.ignition_s])
     return corrected(_descent_map, start, case, _DESCENT).controls
 
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.constants import G0_M_S2, RADIUS_EARTH_M, RADIUS_MOON_M
-from perilune.dynamics.cislunar import Cislunar
+from perilune.dynamics.cislunar import Cislunar, EarthFigure
 from perilune.dynamics.propagate import PointMass
+from perilune.moon.earth import load_earth_orientation
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import Selenographic
 from perilune.moon.gravity import SphericalHarmonicField
@@ -78,9 +79,9 @@ class _Settled(NamedTuple):
     burn: InsertionBurn
 
 
-def plan_mission(order: MissionOrder, field: SphericalHarmonicField) -> MissionPlan:
-    """The plan of a mission in a field of the Moon. A DeskError says in a line why there is none."""
-    desk = _opened(order, field)
+def plan_mission(order: MissionOrder, field: SphericalHarmonicField, earth_field: SphericalHarmonicField | None = None) -> MissionPlan:
+    """The plan of a mission in a field of the Moon, and one of the Earth unless it is to be a point. A DeskError says in a line why there is none."""
+    desk = _opened(order, field, earth_field)
     transfer, guess = _chosen(desk)
     settled = _settled(desk, transfer, injection(transfer, guess)[0])
     reserves = _reserves(desk, settled)
@@ -111,7 +112,7 @@ def plan_mission(order: MissionOrder, field: SphericalHarmonicField) -> MissionP
     )
 
 
-def _opened(order: MissionOrder, field: SphericalHarmonicField) -> _Desk:
+def _opened(order: MissionOrder, field: SphericalHarmonicField, earth_field: SphericalHarmonicField | None) -> _Desk:
     """Refuses what no flight can mend, and loads the ephemeris."""
     _refuse_disorder(order)
     site = None if order.descent is None else (order.descent, landing_of(order))
@@ -121,7 +122,8 @@ def _opened(order: MissionOrder, field: SphericalHarmonicField) -> _Desk:
         last_epoch = last_epoch if each is None else max(last_epoch, each)
     # Whole steps, so that missions of about a length share their compiled programs.
     span_s = EPHEMERIS_STEP_S * math.ceil((last_epoch.seconds_since(epoch) + AFTER_S) / EPHEMERIS_STEP_S)
-    return _Desk(order, epoch, Cislunar(load_ephemeris(epoch, span_s), field), site, order.mass_kg)
+    figure = None if earth_field is None else EarthFigure(load_earth_orientation(epoch, span_s), earth_field)
+    return _Desk(order, epoch, Cislunar(load_ephemeris(epoch, span_s), field, figure), site, order.mass_kg)
 
 
 def _refuse_disorder(order: MissionOrder) -> None:

@@ -83,11 +83,12 @@ def burn_table(rows: Sequence[BurnRow]) -> BurnTable:
 
 
 class FlightOrders(eqx.Module):
-    """The burn table, when braking is expected to begin, and where the thrust axis looks when there is nothing to burn (zero: backwards)."""
+    """The burn table, when braking is expected to begin, and how the lander rests when there is nothing to burn."""
 
     burns: BurnTable
     ignition_s: Scalar
-    rest_lci: Vec3
+    rest_z_lci: Vec3  # where the thrust axis looks; zero: backwards
+    rest_x_lci: Vec3  # where body +x looks
     valid: Flag
 
 
@@ -98,4 +99,4 @@ class Uplink(eqx.Module):
 
 def no_orders(engines: int) -> FlightOrders:
     """Nothing to do, and not valid."""
-    return FlightOrders(burn_table([no_burn(engines)]), jnp.asarray(math.inf), zero_vec3(), jnp.asarray(False))
+    return FlightOrders(burn_table([no_burn(engines)]), jnp.asarray(math.inf), zero_vec3(), zero_vec3(), jnp.asarray(False))

@@ -1,0 +1,165 @@
+"""What became of a flight, as `--json` prints it: verdict, events, burns, and the real flight beside it."""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.moon.frames import selenographic
+from perilune.scenario.beside import Flown, beside
+from perilune.scenario.build import Flightplan
+from perilune.scenario.schema import MissionFile
+from perilune.scenario.voyage import FlownBurn
+from perilune.sim.mission import Phase, PhaseKind
+from perilune.sim.outcome import Outcome, Verdict
+from perilune.trajectory.flightpath import Orbit
+from perilune.wire.telemetry import Mode
+
+
+class Story(NamedTuple):
+    """What was flown: the record of the powered phases, the rows of the coasts, the phases, and of a whole mission its burns."""
+
+    time_s: np.ndarray
+    channels: dict[str, np.ndarray]
+    coasts: dict[str, np.ndarray]
+    phases: tuple[Phase, ...]
+    burns: tuple[FlownBurn, ...] = ()
+    stuck: str = ""  # why the ground knew no way on
+
+
+def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str, Any]) -> dict[str, Any]:
+    """The result as `--json` prints it, files apart."""
+    time_s, channels = story.time_s, story.channels
+    file, limits = plan.file, plan.file.limits
+    fate = Outcome(int(verdict.outcome))
+    if fate is Outcome.FLYING:
+        fate = Outcome.LOST
+    contact = _contact(plan, verdict) if bool(verdict.touched) else None
+    return {
+        "schema": 1,
+        "mission": file.name,
+        "variant": asked["variant"],
+        "from": asked["from"],
+        "faults": asked["faults"],
+        "seed": asked["seed"],
+        "width": 1,
+        "outcome": fate.name.lower(),
+        "cause": story.stuck or _fallen(plan, verdict, story.phases) or cause(fate, verdict, file),
+        "phase": Mode(int(channels["downlink/mode"][-1])).name.lower(),
+        "contact": contact,
+        "rest": _rest(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None,
+        "limits": {key: float(getattr(limits, key)) for key in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg")},
+        "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
+        "events": _events(plan, verdict, story),
+        "burns": [_burn(plan, burn) for burn in story.burns],
+        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
+        "observed": _observed(file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, story.coasts)),
+    }
+
+
+def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
+    """The mission file's own words, and beside each figure what was planned and flown here."""
+    if file.observed is None:
+        return {}
+    told = file.observed.model_dump(mode="json")
+    for row, figure in zip(told["figures"], file.observed.figures, strict=True):
+        row["planned_here"], row["flown_here"] = beside(figure, flown)
+    return told
+
+
+def _burn(plan: Flightplan, burn: FlownBurn) -> dict[str, Any]:
+    """A burn as planned before launch, as ordered from the orbit that tracking found, and as flown."""
+    made, ordered = bool(np.isfinite(burn.start_s)), burn.ordered
+    return {
+        "name": burn.name,
+        "engine": burn.engine,
+        "planned": {"utc": _utc(plan, burn.planned_met_s), "duration_s": burn.planned.duration_s, "delta_v_m_s": burn.planned.delta_v_m_s},
+        "ordered": None if ordered is None else {"duration_s": ordered.duration_s, "delta_v_m_s": ordered.delta_v_m_s},
+        "flown": {"utc": _utc(plan, burn.start_s), "met_s": burn.start_s, "duration_s": burn.end_s - burn.start_s} if made else None,
+        "orbit_after": None if burn.orbit_after is None else _orbit(burn.orbit_after),
+    }
+
+
+def _utc(plan: Flightplan, met_s: float) -> str:
+    return plan.epoch.after(met_s).utc()
+
+
+def _orbit(orbit: Orbit) -> dict[str, Any]:
+    bound = bool(np.isfinite(orbit.apoapsis_altitude_m))
+    return {
+        "periapsis_altitude_km": orbit.periapsis_altitude_m / 1e3,
+        "apoapsis_altitude_km": orbit.apoapsis_altitude_m / 1e3 if bound else None,
+        "inclination_deg": float(np.degrees(orbit.inclination_rad)),
+    }
+
+
+def _fallen(plan: Flightplan, verdict: Verdict, phases: tuple[Phase, ...]) -> str:
+    """A coast that met the ground, in words; nothing if the flight ended otherwise."""
+    tick, contact = float(verdict.contact.met_s) / float(plan.mission.tick_s), verdict.contact
+    coasts = [phase for phase in phases if phase.kind is PhaseKind.COAST and phase.start_tick < tick < phase.end_tick]
+    if not bool(verdict.touched) or not coasts:
+        return ""
+    speed_m_s = float(np.hypot(contact.vertical_m_s, contact.horizontal_m_s))
+    return f"its orbit met the ground, at {speed_m_s:.0f} m/s and {float(contact.vertical_m_s):.0f} m/s of them down"
+
+
+def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
+    """One line on why it ended as it did."""
+    contact, limits = verdict.contact, file.limits
+    over = []
+    if float(contact.vertical_m_s) > limits.vertical_m_s:
+        over.append(f"{float(contact.vertical_m_s):.2f} m/s down, limit {limits.vertical_m_s:g}")
+    if float(contact.horizontal_m_s) > limits.horizontal_m_s:
+        over.append(f"{float(contact.horizontal_m_s):.2f} m/s sideways, limit {limits.horizontal_m_s:g}")
+    if np.degrees(contact.tilt_rad) > limits.tilt_deg:
+        over.append(f"tilted by {np.degrees(contact.tilt_rad):.1f} deg, limit {limits.tilt_deg:g}")
+    slope = f"on ground sloping {np.degrees(contact.slope_rad):.1f} deg"
+    return {
+        Outcome.LANDED: f"at rest, upright, {slope}",
+        Outcome.TIPPED_OVER: f"at rest at a tilt of {np.degrees(verdict.end_tilt_rad):.0f} deg, {slope}",
+        Outcome.CRASHED: f"touched the ground at {', '.join(over)}",
+        Outcome.LOST: "time ran out before it came to rest",
+        Outcome.IN_ORBIT: "in the orbit that was wanted",
+        Outcome.NUMERICAL: "a number in the state is not finite",
+    }[fate]
+
+
+def _contact(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+    contact, site = verdict.contact, plan.mission.world.site
+    place = selenographic(contact.r_lfme_m)
+    target = site.r_origin_lfme_m
+    angle = jnp.arctan2(contact.r_lfme_m.cross(target).norm(), contact.r_lfme_m.dot(target))
+    return {
+        "utc": plan.epoch.after(float(contact.met_s)).utc(),
+        "met_s": float(contact.met_s),
+        "latitude_deg": float(np.degrees(place.latitude_rad)),
+        "longitude_deg": float(np.degrees(place.longitude_rad)),
+        "elevation_m": float(place.elevation_m),
+        "miss_m": float(angle * target.norm()),
+        "ground_slope_deg": float(np.degrees(contact.slope_rad)),
+        "vertical_speed_m_s": float(contact.vertical_m_s),
+        "horizontal_speed_m_s": float(contact.horizontal_m_s),
+        "tilt_deg": float(np.degrees(contact.tilt_rad)),
+    }
+
+
+def _rest(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+    return {"utc": plan.epoch.after(float(verdict.end_met_s)).utc(), "tilt_deg": float(np.degrees(verdict.end_tilt_rad))}
+
+
+def _events(plan: Flightplan, verdict: Verdict, story: Story) -> list[dict[str, Any]]:
+    """Changes of mode, first contact and rest, in order."""
+    time_s, mode = story.time_s, story.channels["downlink/mode"]
+    marks, lit_s, names = [(0.0, "start", {})], 0.0, {round(burn.start_s, 1): burn.name for burn in story.burns}
+    for i in np.flatnonzero(np.diff(mode, prepend=mode[0])):
+        before, now = Mode(int(mode[i - 1])), Mode(int(mode[i]))
+        lasted = {"burn_s": float(time_s[i]) - lit_s} if before is Mode.BURN else {}
+        lit_s = float(time_s[i]) if now is Mode.BURN else lit_s
+        named = {"burn": names[round(lit_s, 1)]} if now is Mode.BURN and round(lit_s, 1) in names else {}
+        marks.append((float(time_s[i]), now.name.lower(), {"from": before.name.lower(), **lasted, **named}))
+    if bool(verdict.touched):
+        marks.append((float(verdict.contact.met_s), "contact", {}))
+    if float(verdict.end_met_s) > 0.0:
+        marks.append((float(verdict.end_met_s), Outcome(int(verdict.outcome)).name.lower(), {}))
+    ordered = sorted(marks, key=lambda mark: mark[0])
+    return [{"utc": plan.epoch.after(met_s).utc(), "met_s": met_s, "name": name, "detail": detail} for met_s, name, detail in ordered]
