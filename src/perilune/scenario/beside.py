@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from perilune.scenario.schema_place import ObservedFigure
-from perilune.scenario.voyage import FlownBurn
+from perilune.trajectory.flight_desk import OrderedBurn
+from perilune.trajectory.flightpath import Orbit
+from perilune.trajectory.route import Due
 from perilune.wire.telemetry import Mode
 
 
@@ -18,6 +20,19 @@ class Burn(NamedTuple):
     delta_v_m_s: float
     duration_s: float
     timer_s: float
+
+
+class FlownBurn(NamedTuple):
+    """A burn as it was planned before launch, as it was ordered, and as it was made. Mission elapsed time."""
+
+    name: str
+    engine: str
+    planned: Due
+    ordered: OrderedBurn | None  # None: too small to make
+    planned_met_s: float
+    start_s: float
+    end_s: float
+    orbit_after: Orbit | None
 
 
 class Flown(NamedTuple):

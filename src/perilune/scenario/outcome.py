@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.moon.frames import selenographic
-from perilune.scenario.beside import Flown, beside
+from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.schema import MissionFile
-from perilune.scenario.voyage import FlownBurn
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
 from perilune.trajectory.flightpath import Orbit

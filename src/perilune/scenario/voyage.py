@@ -5,7 +5,6 @@ The ground knows the orbit as tracking gives it, with its error, and the mass as
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +14,7 @@ from perilune.dynamics.events import Body
 from perilune.dynamics.propagate import PointMass
 from perilune.math.calling import called_by
 from perilune.math.vector import Vec3, vec3, zero_vec3
+from perilune.scenario.beside import FlownBurn
 from perilune.scenario.build_fsw import timer_factor
 from perilune.scenario.build_voyage import Voyage, flying, resting
 from perilune.scenario.programs import Programs
@@ -25,7 +25,6 @@ from perilune.sim.coast import Orbit
 from perilune.sim.cruise import Cruise, cruise, placed
 from perilune.sim.mission import MissionState, Phase, PhaseKind
 from perilune.trajectory.flight_desk import Known, OrderedBurn, Wanted, corrected_course, descent_burn, insertion_burns, trim_burn
-from perilune.trajectory.flightpath import Orbit as OsculatingOrbit
 from perilune.trajectory.flightpath import orbit_of
 from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
 from perilune.trajectory.order import Thruster
@@ -41,19 +40,6 @@ GRID_S = 10.0
 MOON_NEAR_S = 86400.0
 DAY_S = 86400.0
 BACKWARDS = (zero_vec3(), zero_vec3())
-
-
-class FlownBurn(NamedTuple):
-    """A burn as it was planned before launch, as it was ordered, and as it was made. Mission elapsed time."""
-
-    name: str
-    engine: str
-    planned: Due
-    ordered: OrderedBurn | None  # None: too small to make
-    planned_met_s: float
-    start_s: float
-    end_s: float
-    orbit_after: OsculatingOrbit | None
 
 
 class Journey:
