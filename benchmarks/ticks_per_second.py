@@ -190,7 +190,7 @@ def _steer(mission: Mission, now: Bench, tick: Index) -> Bench:
 
 
 def _advance(mission: Mission, now: Bench, tick: Index) -> Bench:
-    return eqx.tree_at(lambda b: b.state.world, now, mission.world.advance(now.state.world, now.commands, tick))
+    return eqx.tree_at(lambda b: b.state.world, now, mission.world.advance(now.state.world, now.commands, now.state.stream, tick))
 
 
 def _propulsion(mission: Mission, now: Bench, tick: Index) -> Bench:

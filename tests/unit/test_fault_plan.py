@@ -15,7 +15,7 @@ from perilune.faults.plan import FaultRow, Kind, Trigger, active, fault_plan, no
 from perilune.faults.seams import corrupt_commands, corrupt_measurements, degrade, upset
 from perilune.math.rotation import identity
 from perilune.math.vector import vec3
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, UnitArray
 from perilune.wire.measurements import ImuReading, Measurements, RangeReading, StarTrackerReading, VelocimeterReading
 from perilune.wire.telemetry import Mode
 from perilune.world.propulsion import Propulsion, engines
@@ -49,7 +49,7 @@ def some_measurements() -> Measurements:
 
 def some_commands() -> Commands:
     on = DevicesOn(jnp.asarray(True), jnp.asarray(True), jnp.asarray(True))
-    return Commands(jnp.array([1.0, 0.5, 0.7]), jnp.linspace(0.02, 0.1, THRUSTERS), on)
+    return Commands(jnp.array([1.0, 0.5, 0.7]), jnp.linspace(0.02, 0.1, THRUSTERS), on, UnitArray(jnp.asarray(1.0), jnp.asarray(2.0)))
 
 
 def a_memory() -> dict:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perilune.dynamics.thruster_layout import axial_ring, couples_on_three_axes, joined
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, empty_array
 from perilune.world.propulsion import THROTTLE_OUT, Propulsion, engines
 from perilune.world.thrusters import thrusters
 
@@ -32,7 +32,7 @@ def orders(throttle: tuple[float, ...] = (0.0, 0.0, 0.0), pulses_s: dict[int, fl
     for number, pulse_s in (pulses_s or {}).items():
         on_s[number] = pulse_s
     off = jnp.asarray(False)
-    return Commands(jnp.asarray(throttle), jnp.asarray(on_s), DevicesOn(off, off, off))
+    return Commands(jnp.asarray(throttle), jnp.asarray(on_s), DevicesOn(off, off, off), empty_array())
 
 
 def cycle_impulse(propulsion: Propulsion, commands: Commands) -> np.ndarray:

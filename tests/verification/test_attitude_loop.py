@@ -15,7 +15,7 @@ from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocati
 from perilune.math.rotation import Rotation, from_rotation_vector, identity
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.types import Flag, Scalar
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, empty_array
 from perilune.wire.measurements import ImuReading
 from perilune.world.mass_properties import MassProperties
 from perilune.world.propulsion import Propulsion, PropulsionState, engines
@@ -159,7 +159,7 @@ def cycle(vehicle: Vehicle, now: Flying, turned_rad: Vec3, request: AttitudeRequ
     allocation, given = vehicle.allocator.allocate(now.allocation, Demand(order[0], torque), order[1])
     now = eqx.tree_at(lambda s: (s.control, s.allocation), now, (control.given(given.torque_body_n_m), allocation))
     off = jnp.asarray(False)
-    commands = Commands(given.throttle, given.thruster_on_s, DevicesOn(off, off, off))
+    commands = Commands(given.throttle, given.thruster_on_s, DevicesOn(off, off, off), empty_array())
 
     def advanced(carry, t_in_cycle_s):
         now, turned = substep(vehicle, carry[0], commands, t_in_cycle_s)

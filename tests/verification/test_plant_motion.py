@@ -33,7 +33,7 @@ def flown(luna):
             start = mission.world.init(mission.start, mission.propellant_kg, stream_of_seed(0), 0)
 
             def tick(state, number):
-                return mission.world.advance(state, mine, number), None
+                return mission.world.advance(state, mine, stream_of_seed(0), number), None
 
             return start, jax.lax.scan(tick, start, jnp.arange(TICKS))[0]
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.constants import G0_M_S2
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, empty_array
 from perilune.world.propulsion import Propulsion, engines
 from perilune.world.thrusters import thrusters
 
@@ -25,7 +25,7 @@ def one_engine() -> Propulsion:
 
 def throttle(value: float) -> Commands:
     off = jnp.asarray(False)
-    return Commands(jnp.asarray([value]), jnp.zeros(1), DevicesOn(off, off, off))
+    return Commands(jnp.asarray([value]), jnp.zeros(1), DevicesOn(off, off, off), empty_array())
 
 
 def test_full_burn_gives_the_rocket_equations_speed() -> None:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from perilune.faults.effects import Effects
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Scalar
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, UnitArray
 from perilune.wire.measurements import ImuReading, Measurements, RangeReading, VelocimeterReading
 from perilune.world.propulsion import Propulsion
 
@@ -83,6 +83,7 @@ def corrupt_commands(effects: Effects, commands: Commands) -> Commands:
             altimeter=commands.devices_on.altimeter & (kept[3] > 0.0),
             velocimeter=commands.devices_on.velocimeter & (kept[4] > 0.0),
         ),
+        unit_array=UnitArray(commands.unit_array.gyro_mode, commands.unit_array.accelerometers_on * kept[2]),
     )
 
 

@@ -21,7 +21,7 @@ from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
 from perilune.math.vector import Vec3, select
 from perilune.types import Index, Scalar
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, all_off, empty_array
 from perilune.wire.measurements import Measurements
 from perilune.wire.telemetry import Mode, NavTelemetry, Telemetry
 from perilune.wire.uplink import BurnRow, FlightOrders, Uplink
@@ -86,7 +86,8 @@ class FlightSoftware(eqx.Module):
         commands = Commands(
             throttle=jnp.zeros_like(self.vehicle.engine_thrust_n),
             thruster_on_s=jnp.zeros_like(self.vehicle.thruster_flow_kg_s),
-            devices_on=DevicesOn(jnp.asarray(False), jnp.asarray(False), jnp.asarray(False)),
+            devices_on=all_off(),
+            unit_array=empty_array(),
         )
         return FswState(
             filter=asleep,
@@ -259,7 +260,7 @@ class FlightSoftware(eqx.Module):
             altimeter=self.sequencer.has(sequencer, Action.ALTIMETER_ON),
             velocimeter=self.sequencer.has(sequencer, Action.VELOCIMETER_ON),
         )
-        commands = Commands(throttle=given.throttle, thruster_on_s=given.thruster_on_s, devices_on=devices)
+        commands = Commands(throttle=given.throttle, thruster_on_s=given.thruster_on_s, devices_on=devices, unit_array=sequencer.array)
         return attitude.given(given.torque_body_n_m), allocation, commands
 
     def _report(self, state: FswState, view: _View, request: ThrustRequest, measurements: Measurements) -> Telemetry:

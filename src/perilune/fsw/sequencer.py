@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from perilune.types import Flag, Index, Scalar
+from perilune.wire.commands import UnitArray, empty_array
 
 
 class Action(enum.IntEnum):
@@ -17,6 +18,7 @@ class Action(enum.IntEnum):
     ALTIMETER_ON = 2
     VELOCIMETER_ON = 3
     ARM_BRAKING = 4
+    GYRO_MODE = 5  # the inertial unit's other command for a burn
 
 
 class Release(enum.IntEnum):
@@ -33,10 +35,13 @@ class SequenceTable(eqx.Module):
     action: Int[Array, " rows"]
     release: Int[Array, " rows"]
     value: Float[Array, " rows"]
+    priority: Float[Array, " rows"]  # in the array to its device: 1 before 2
 
 
 class SequencerState(eqx.Module):
     released: Bool[Array, " rows"]
+    sent: Bool[Array, " rows"]  # to the inertial unit
+    array: UnitArray  # of this cycle
 
 
 class SequencerView(eqx.Module):
@@ -50,12 +55,18 @@ class SequencerView(eqx.Module):
 
 
 class Sequencer(eqx.Module):
-    """Rows are released once, in any order, and stay released until flight software sleeps."""
+    """Rows are released once, in any order, and stay released until flight software sleeps.
+
+    Commands for the inertial unit go out once, packed into arrays: `mixed`, all that are released in a cycle in one array, or else
+    one priority at a time.
+    """
 
     table: SequenceTable
+    mixed: Flag
 
     def init(self) -> SequencerState:
-        return SequencerState(released=jnp.zeros(self.table.action.shape, dtype=bool))
+        nothing = jnp.zeros(self.table.action.shape, dtype=bool)
+        return SequencerState(nothing, nothing, empty_array())
 
     def step(self, state: SequencerState, view: SequencerView) -> SequencerState:
         table = self.table
@@ -64,15 +75,26 @@ class Sequencer(eqx.Module):
         by_altitude = (table.release == Release.BELOW) & (view.altitude_m <= table.value)
         before_burn = (table.release == Release.BEFORE_BURN) & (view.clock_s >= view.burn_s - table.value)
         before_ignition = (table.release == Release.BEFORE_IGNITION) & (view.clock_s >= view.ignition_s - table.value)
-        return SequencerState(released=state.released | by_clock | by_mode | by_altitude | before_burn | before_ignition)
+        released = state.released | by_clock | by_mode | by_altitude | before_burn | before_ignition
+        waiting = released & ~state.sent & ((table.action == Action.GYRO_MODE) | (table.action == Action.ACCELEROMETERS_ON))
+        first = jnp.min(jnp.where(waiting, table.priority, jnp.inf))
+        packed = waiting & (self.mixed | (table.priority == first))
+        array = UnitArray(*(self._priority(packed, action) for action in (Action.GYRO_MODE, Action.ACCELEROMETERS_ON)))
+        return SequencerState(released, state.sent | packed, array)
+
+    def _priority(self, packed: Bool[Array, " rows"], action: Action) -> Scalar:
+        """Of a command in the array; 0 if it is not in it."""
+        return jnp.max(jnp.where(packed & (self.table.action == action), self.table.priority, 0.0))
 
     def has(self, state: SequencerState, action: Action) -> Flag:
         return jnp.any(state.released & (self.table.action == action))
 
 
-def sequence_table(rows: list[tuple[Action, Release, float]]) -> SequenceTable:
+def sequence_table(rows: list[tuple[Action, Release, float]], priorities: list[int] | None = None) -> SequenceTable:
+    """The table; every row has priority 1 unless told otherwise."""
     return SequenceTable(
         action=jnp.array([int(action) for action, _, _ in rows]),
         release=jnp.array([int(release) for _, release, _ in rows]),
         value=jnp.array([float(value) for _, _, value in rows]),
+        priority=jnp.array([float(priority) for priority in priorities or [1] * len(rows)]),
     )

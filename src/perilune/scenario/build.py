@@ -85,7 +85,7 @@ def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Missio
     landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
     ignition_s = orbits.start_s
     epoch = landing.after(-(orbits.start_s + orbits.braking_s + FINAL_DESCENT_S))
-    ephemeris = load_ephemeris(epoch, max(WINDOW_S, orbits.start_s + AFTER_IGNITION_S))
+    ephemeris = load_ephemeris(epoch, max(window_s(file), orbits.start_s + AFTER_IGNITION_S))
     world = build_world(file, ephemeris)
     at_ignition = _at_ignition(file, world, orbits)
     start, burn_m_s = _back_to_start(file, (world, at_ignition), orbits, programs)
@@ -96,6 +96,13 @@ def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Missio
     mission = mission_of(file, world, moments, _body((world, start), min(burn_at_s, ignition_s), programs))
     burn = Burn(burn_at_s, burn_m_s, burn_s, burn_s * timer_factor(file)) if burn_m_s > 0.0 else None
     return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
+
+
+def window_s(file: MissionFile) -> float:
+    """What the ephemeris of every flight of a file covers at least: as long as its longest, so that all of them are one program."""
+    if file.plan is None or file.plan.landing is None:
+        return WINDOW_S
+    return (file.plan.landing.latest_utc - file.plan.injection_utc).total_seconds() + AFTER_IGNITION_S
 
 
 def mission_of(file: MissionFile, world: World, moments: Moments, start: RigidBody) -> Mission:

@@ -120,7 +120,10 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         attitude=_attitude(file),
         allocation=_allocation(file),
         modes=_modes(file),
-        sequencer=Sequencer(sequence_table(_sequence(file))),
+        sequencer=Sequencer(
+            sequence_table(_sequence(file), [int(row.priority) for row in file.sequence]),
+            jnp.asarray(file.flight_software.arrays == "mixed"),
+        ),
         monitors=_monitors(file),
         vehicle=_vehicle(file, moments),
         inertia=InertiaBelief(

@@ -13,7 +13,7 @@ from perilune.math.random import stream_of_seed
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
-from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of
+from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of, window_s
 from perilune.scenario.build_fsw import Moments
 from perilune.scenario.build_world import build_world
 from perilune.scenario.bus import coast_attitude
@@ -62,7 +62,7 @@ def build_voyage(file: MissionFile, programs: Programs, seed: int) -> Voyage:
     route = route_of(desk)
     epoch = desk.epoch.after(route.separation_s)
     ignition_s = route.ignition_s - route.separation_s
-    span_s = ignition_s + AFTER_IGNITION_S
+    span_s = max(window_s(file), ignition_s + AFTER_IGNITION_S)
     world = build_world(file, load_ephemeris(epoch, span_s))
     moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
     mission = mission_of(file, world, moments, _let_go(file, route, world.ephemeris, seed))

@@ -24,6 +24,7 @@ from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_sensors import Sensors as SensorsFile
 from perilune.scenario.schema_vehicle import Engines as EnginesFile
 from perilune.scenario.schema_vehicle import Thrusters as ThrustersFile
+from perilune.world.devices import InertialUnitControl
 from perilune.world.landing_gear import GearNumbers, LandingGear, LegLayout, bell_and_roof, gear_from_numbers
 from perilune.world.mass_properties import MassProperties
 from perilune.world.plant import World
@@ -111,6 +112,7 @@ def build_world(file: MissionFile, ephemeris: Ephemeris) -> World:
         site=site_of(file),
         tracking=_tracking(file),
         r_imu_body_m=vec3(file.sensors.imu.position_m),
+        inertial_unit=InertialUnitControl(jnp.asarray(0.01 * float(file.sensors.imu.mixed_array_loss_percent or 0.0))),
         contact_height_m=jnp.asarray(CONTACT_HEIGHT_M),
         tick_s=jnp.asarray(float(file.flight_software.cycle_s)),
     )

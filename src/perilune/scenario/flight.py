@@ -1,6 +1,7 @@
 """One flight from a mission file: `perilune.load`, `perilune.fly`, and what comes back."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,7 +109,11 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs) -> _U
         _check_words(plan, asked["faults"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, first_time=True))
-    voyage = build_voyage(file, programs, seed)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # The tick's program is the same from any start, and takes as long to make as the plan.
+        compiling = beside.submit(_compiled_tick, file, programs)
+        voyage = build_voyage(file, programs, seed)
+        compiling.result()
     lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
     voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
@@ -116,6 +121,13 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs) -> _U
     fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
     journey = Journey(voyage, fleet, programs)
     return _Underway(voyage.plan, fleet, journey.fly(), journey)
+
+
+def _compiled_tick(file: MissionFile, programs: Programs) -> None:
+    """Make the program of a hundred ticks, by flying a lander that is nowhere."""
+    plan = build(file, (), programs, file.descent_entry)
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([0]), programs)
+    programs(sim.fly_chunk, fleet, sim.blank(fleet), jnp.asarray(0), all_channels)
 
 
 def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progress: ProgressCall) -> Flight:

@@ -24,7 +24,7 @@ from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.trajectory.refusal import DeskError
 
 # Of the fields in which the desk plans. The flattening of the Earth is worth 30 m/s of a first correction.
-FIELD_DEGREE, EARTH_DEGREE = 10, 2
+FIELD_DEGREE, EARTH_DEGREE = 8, 2
 # From the gate to the ground, as `scenario.build` counts it.
 FINAL_DESCENT_S = 120.0
 # What the descent takes beyond the orbital speed: gravity while braking and landing (mission files: 1.7 to 2.0 km/s in all).

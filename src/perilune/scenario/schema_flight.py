@@ -113,6 +113,7 @@ class FlightSoftware(Table):
     """Settings of flight software."""
 
     cycle_s: Cycle
+    arrays: Literal["by_priority", "mixed"] = Field(default="by_priority", description="how commands for the inertial unit are packed")
     gates: Gates
     orbit_burn: OrbitBurn | None = None
     braking: Braking
@@ -131,14 +132,15 @@ class AsFlown(Table):
 
 
 class SequenceRow(Table):
-    """A command, and the one event that releases it."""
+    """A command, and the one event that releases it. `priority` is that in the array to its device: 1 before 2."""
 
-    command: DeviceCommand | Literal["arm_braking"]
+    command: DeviceCommand | Literal["gyro_mode", "arm_braking"]
     met_s: NonNegative | None = None
     before_burn_s: NonNegative | None = Field(default=None, description="before the first burn of the burn table")
     before_ignition_s: NonNegative | None = Field(default=None, description="before braking is expected to begin")
     mode: ModeName | None = None
     below_altitude_m: Positive | None = Field(default=None, description="as believed")
+    priority: Literal[1, 2] = Field(default=1, description="of a command for the inertial unit")
 
     @model_validator(mode="after")
     def _has_one_release(self) -> "SequenceRow":

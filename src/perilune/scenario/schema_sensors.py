@@ -26,6 +26,7 @@ class Imu(Table):
     gyro_walk_deg_sqrt_h: NonNegative
     gyro_quantum_urad: NonNegative
     gyro_max_deg_s: Positive
+    mixed_array_loss_percent: Percent | None = Field(default=None, description="a command is lost in an array with one of higher priority")
 
 
 class StarTracker(Table):

@@ -154,7 +154,7 @@ class Chunk(eqx.Module):
     legs: tuple = ()  # of a coast between Earth and Moon: its paths
 
 
-def _blank(fleet: Fleet) -> MissionState:
+def blank(fleet: Fleet) -> MissionState:
     """States of the right shape, to compile with."""
     shapes = eqx.filter_eval_shape(start, fleet, jnp.asarray(0))
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
@@ -170,7 +170,7 @@ def fly(
     """
     now = jnp.asarray(phases[0].start_tick)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        compiling = beside.submit(call, fly_chunk, fleet, _blank(fleet), now, recorder) if first_time else None
+        compiling = beside.submit(call, fly_chunk, fleet, blank(fleet), now, recorder) if first_time else None
         states = call(start, fleet, now)
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)

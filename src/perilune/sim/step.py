@@ -31,7 +31,7 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
     fsw = upset(effects, any_fault, state.fsw)
     fsw, commands, telemetry = mission.fsw.step(fsw, measurements, uplink, tick)
     commands = corrupt_commands(effects, commands)
-    before, truth = truth, world.advance(truth, commands, tick, watched)
+    before, truth = truth, world.advance(truth, commands, state.stream, tick, watched)
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
     truth = kept(watched, truth, state.world)

@@ -21,7 +21,7 @@ from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import Vec3
 from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
 from perilune.trajectory.injection import MEETING, MEETING_NAMES, Injection, Perilune, at_perilune
-from perilune.trajectory.legs import Engine, Leg, about_earth, coast, compiled, difference, flown, held, last, to_moon
+from perilune.trajectory.legs import Engine, Leg, about_earth, about_moon, coast, compiled, difference, flown, held, last, to_moon
 from perilune.types import Scalar
 
 # The meeting lies so far along from the correction to perilune.
@@ -67,7 +67,7 @@ def _misses(controls: Float[Array, "6"], case: Correction) -> Float[Array, "6"]:
     legs = correction_legs(case, Vec3(*(controls[i] for i in range(3))))
     from_earth = to_moon(forces, meeting_s, last(flown(about_earth(forces), case.start, case.t_start_s, legs)))
     lowest = at_perilune(forces, case.perilune, controls[3:])
-    to_perilune = last(flown(forces.accel_lci_m_s2, lowest, case.perilune.t_s, (coast(meeting_s - case.perilune.t_s),)))
+    to_perilune = last(flown(about_moon(forces), lowest, case.perilune.t_s, (coast(meeting_s - case.perilune.t_s),)))
     return difference(from_earth, to_perilune)
 
 

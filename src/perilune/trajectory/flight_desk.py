@@ -23,7 +23,7 @@ from perilune.trajectory.correct import Scaling, corrected, with_jacobian
 from perilune.trajectory.corrections import Correction, correction
 from perilune.trajectory.injection import Injection, Perilune
 from perilune.trajectory.insertion import AXIS_M, ECCENTRICITY, Braking, eccentricity_vector
-from perilune.trajectory.legs import Leg, about_earth, coast, compiled, flown, following, held, last, radial_axes
+from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, flown, following, held, last, radial_axes
 from perilune.trajectory.lunar_orbit import Approaching, OrbitBurns, descent, descent_legs
 from perilune.trajectory.order import Thruster
 from perilune.types import Scalar
@@ -89,7 +89,7 @@ def _moved_earth(forces: Cislunar, t_s: Scalar, state: PointMass, duration_s: Sc
 
 @compiled
 def _moved_moon(forces: Cislunar, t_s: Scalar, state: PointMass, duration_s: Scalar) -> PointMass:
-    return last(flown(forces.accel_lci_m_s2, state, t_s, (coast(duration_s),)))
+    return last(flown(about_moon(forces), state, t_s, (coast(duration_s),)))
 
 
 def moved(forces: Cislunar, centre: Body, t_s: float, state: PointMass, duration_s: float) -> PointMass:
@@ -140,7 +140,7 @@ def _insertion_legs(case: _Arriving, controls: Float[Array, "2"]) -> tuple[Leg, 
 
 def _insertion_misses(controls: Float[Array, "2"], case: _Arriving) -> Float[Array, "2"]:
     gm = case.forces.moon_field.gm_m3_s2
-    times, states = flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, _insertion_legs(case, controls))
+    times, states = flown(about_moon(case.forces), case.start, case.t_start_s, _insertion_legs(case, controls))
     before, end = last((times, states), 0), last((times, states))
     towards = eccentricity_vector(before.r_m, before.v_m_s, gm).unit()
     along = before.r_m.cross(before.v_m_s).unit().cross(towards)

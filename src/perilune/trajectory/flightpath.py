@@ -20,7 +20,7 @@ from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import vec3
 from perilune.moon.frames import q_lfme_lci
 from perilune.moon.time import Epoch, EpochError
-from perilune.trajectory.legs import Leg, about_earth, coast, compiled, radial_axes, sampled, to_earth, to_moon
+from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, radial_axes, sampled, to_earth, to_moon
 from perilune.trajectory.order import MissionOrder, Thruster
 from perilune.types import Scalar, Vector
 
@@ -169,7 +169,7 @@ def _sampled_earth(forces: Cislunar, leg: Leg, start: PointMass, t_s: Scalar, sh
 
 @compiled
 def _sampled_moon(forces: Cislunar, leg: Leg, start: PointMass, t_s: Scalar, shares: Vector) -> Float[Array, "times 13"]:
-    states, times_s = sampled(forces.accel_lci_m_s2, leg, start, t_s, shares), t_s + shares * leg.duration_s
+    states, times_s = sampled(about_moon(forces), leg, start, t_s, shares), t_s + shares * leg.duration_s
     return jax.vmap(lambda t, state: _row_of(to_earth(forces, t, state), state))(times_s, states)
 
 

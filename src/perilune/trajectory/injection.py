@@ -26,7 +26,7 @@ from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3
 from perilune.moon.frames import q_lfme_lci
 from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
-from perilune.trajectory.legs import Engine, Leg, about_earth, coast, difference, flown, following, last, to_moon
+from perilune.trajectory.legs import Engine, Leg, about_earth, about_moon, coast, difference, flown, following, last, to_moon
 from perilune.trajectory.transfer import Approach, Departure, approaches, departures
 from perilune.types import Scalar
 
@@ -116,7 +116,7 @@ def _misses(controls: Float[Array, "6"], case: Transfer) -> Float[Array, "6"]:
     t_s, start, legs = outbound(case.parking, controls[:3], until_s)
     from_earth = to_moon(forces, until_s, last(flown(about_earth(forces), start, t_s, legs)))
     lowest = at_perilune(forces, case.perilune, controls[3:])
-    to_perilune = last(flown(forces.accel_lci_m_s2, lowest, case.perilune.t_s, (coast(until_s - case.perilune.t_s),)))
+    to_perilune = last(flown(about_moon(forces), lowest, case.perilune.t_s, (coast(until_s - case.perilune.t_s),)))
     return difference(from_earth, to_perilune)
 
 

@@ -20,7 +20,7 @@ from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import Vec3
 from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
 from perilune.trajectory.injection import Injection, Perilune, at_perilune
-from perilune.trajectory.legs import Engine, Leg, coast, flown, following, last
+from perilune.trajectory.legs import Engine, Leg, about_moon, coast, flown, following, last
 from perilune.types import Scalar
 
 AXIS_M = 1.0
@@ -101,7 +101,7 @@ def eccentricity_vector(r_m: Vec3, v_m_s: Vec3, gm_m3_s2: Scalar) -> Vec3:
 def _misses(controls: Float[Array, "3"], case: Insertion) -> Float[Array, "3"]:
     gm = case.forces.moon_field.gm_m3_s2
     lowest, legs = laid_out(case, controls)
-    end = last(flown(case.forces.accel_lci_m_s2, lowest, case.perilune.t_s, legs))
+    end = last(flown(about_moon(case.forces), lowest, case.perilune.t_s, legs))
     axis_m = 0.5 * (case.periapsis_m + case.apoapsis_m)
     found_m = 1.0 / (2.0 / end.r_m.norm() - end.v_m_s.norm_squared() / gm)
     e = eccentricity_vector(end.r_m, end.v_m_s, gm)

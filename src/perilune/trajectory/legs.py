@@ -9,6 +9,7 @@ held in inertial space along a direction given in radial, along and cross axes a
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import equinox as eqx
@@ -156,6 +157,11 @@ def about_earth(forces: Cislunar) -> Acceleration:
     """Acceleration in legs about the Earth, which keep far from the Moon: of its field they need, and compile, only the lowest degrees."""
     near = forces.moon_field
     return eqx.tree_at(lambda each: each.moon_field, forces, near.truncated(min(FAR_DEGREE, near.degree))).accel_gci_m_s2
+
+
+def about_moon(forces: Cislunar) -> Acceleration:
+    """Acceleration in legs about the Moon; the Earth's flattening, 1e-11 m/s2 there, is left out."""
+    return replace(forces, earth_figure=None).accel_lci_m_s2
 
 
 def difference(one: PointMass, other: PointMass) -> Float[Array, "6"]:

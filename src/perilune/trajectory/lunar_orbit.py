@@ -24,7 +24,7 @@ from perilune.math.vector import Vec3, vec3
 from perilune.moon.frames import q_lfme_lci
 from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
 from perilune.trajectory.injection import Injection, Transfer, at_perilune
-from perilune.trajectory.legs import Engine, Leg, coast, compiled, flown, held, last, radial_axes, sampled
+from perilune.trajectory.legs import Engine, Leg, about_moon, coast, compiled, flown, held, last, radial_axes, sampled
 from perilune.types import Scalar, Vector
 
 # Points of a window that is searched by interpolation.
@@ -105,7 +105,7 @@ def _arrival(case: Approaching, end: PointMass, ignition_s: Scalar) -> Float[Arr
 
 
 def _misses(controls: Float[Array, "7"], case: Approaching) -> Float[Array, "5"]:
-    end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, chain(case, controls)))
+    end = last(flown(about_moon(case.forces), case.start, case.t_start_s, chain(case, controls)))
     return _arrival(case, end, controls[6])
 
 
@@ -136,7 +136,7 @@ def descent_legs(case: Approaching, controls: Float[Array, "4"]) -> tuple[Leg, .
 
 def _descent_misses(controls: Float[Array, "4"], case: Approaching) -> Float[Array, "4"]:
     """All but the plane: when the trim is made, the site comes to it when it comes."""
-    end = last(flown(case.forces.accel_lci_m_s2, case.start, case.t_start_s, descent_legs(case, controls)))
+    end = last(flown(about_moon(case.forces), case.start, case.t_start_s, descent_legs(case, controls)))
     return _arrival(case, end, controls[3])[:4]
 
 
@@ -158,14 +158,14 @@ def ignition_s(case: Approaching, about_s: float) -> float:
 
 @compiled
 def _coasted(forces: Cislunar, start: PointMass, t_s: Scalar, duration_s: Scalar) -> PointMass:
-    return last(flown(forces.accel_lci_m_s2, start, t_s, (coast(duration_s),)))
+    return last(flown(about_moon(forces), start, t_s, (coast(duration_s),)))
 
 
 @compiled
 def _window(forces: Cislunar, start: PointMass, t_s: Scalar, length_s: Scalar) -> tuple[Vector, PointMass]:
     """States on a window that begins with a state."""
     shares = jnp.linspace(0.0, 1.0, WINDOW_POINTS)
-    return t_s + shares * length_s, sampled(forces.accel_lci_m_s2, coast(length_s), start, t_s, shares)
+    return t_s + shares * length_s, sampled(about_moon(forces), coast(length_s), start, t_s, shares)
 
 
 class Pass(NamedTuple):

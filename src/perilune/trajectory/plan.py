@@ -27,7 +27,7 @@ from perilune.trajectory.corrections import Correction, expected_m_s
 from perilune.trajectory.flightpath import Arc, MissionPlan, PlannedBurn, Reserve, moment, planned_burn
 from perilune.trajectory.injection import IMPULSE_N, Injection, Parking, Perilune, Transfer, guesses, injection, outbound, with_burn
 from perilune.trajectory.insertion import Braking, Insertion, InsertionBurn, arrival_c3_m2_s2, insertion, laid_out, solved_controls
-from perilune.trajectory.legs import Leg, about_earth, coast, compiled, flown, last
+from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, flown, last
 from perilune.trajectory.low_energy import SHORTEST_S, low_energy, with_real_burn
 from perilune.trajectory.lunar_orbit import (
     Approaching,
@@ -305,7 +305,7 @@ def _flown_earth(forces: Cislunar, start: PointMass, t_s: jax.Array, legs: tuple
 
 @compiled
 def _flown_moon(forces: Cislunar, start: PointMass, t_s: jax.Array, legs: tuple[Leg, ...]):
-    return flown(forces.accel_lci_m_s2, start, t_s, legs)
+    return flown(about_moon(forces), start, t_s, legs)
 
 
 def _end(desk: _Desk, arc: Arc) -> PointMass:

@@ -24,9 +24,10 @@ from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import MoonOrientation, SiteFrame, lfme_from_lci, moon_orientation
 from perilune.moon.terrain import Terrain
 from perilune.types import Flag, Index, Scalar
-from perilune.wire.commands import Commands, DevicesOn
+from perilune.wire.commands import Commands, DevicesOn, all_off
 from perilune.wire.measurements import Measurements
 from perilune.world.contact import ContactBody, ContactLoad, GroundPlane, advance_contact
+from perilune.world.devices import InertialUnitControl
 from perilune.world.kinematics import Kinematics
 from perilune.world.landing_gear import GearState, LandingGear
 from perilune.world.mass_properties import MassProperties
@@ -122,12 +123,12 @@ class World(eqx.Module):
     site: SiteFrame
     tracking: GroundTracking
     r_imu_body_m: Vec3
+    inertial_unit: InertialUnitControl
     contact_height_m: Scalar  # contact is computed from this height of the centre of mass
     tick_s: Scalar
 
     def init(self, body: RigidBody, propellant_kg: Scalar, stream: Stream, tick: Index) -> WorldState:
         """At rest in its attitude, nothing burning, nothing switched on."""
-        off = DevicesOn(jnp.asarray(False), jnp.asarray(False), jnp.asarray(False))
         seen = self._kinematics(body, self.mass.at(propellant_kg)[1], tick * self.tick_s)
         pads = jnp.zeros(len(self.gear.legs), dtype=bool)
         return WorldState(
@@ -138,17 +139,18 @@ class World(eqx.Module):
             gear=self.gear.init(),
             sensors=self.sensors.init(stream),
             increments=Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float)),
-            devices_on=off,
+            devices_on=all_off(),
             touch=Touch(pads, jnp.asarray(False), jnp.asarray(False)),
             altitude_m=self._altitude(seen),
             seen=seen,
         )
 
     def placed(self, state: WorldState, body: RigidBody, t_s: Scalar) -> WorldState:
-        """The same lander elsewhere, nothing having been felt on the way."""
+        """The same lander elsewhere after its sleep: nothing was felt on the way, and everything is off."""
         seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], t_s)
         nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
-        return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m), state, (body, seen, nothing, self._altitude(seen)))
+        parts = (body, seen, nothing, self._altitude(seen), all_off())
+        return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m, s.devices_on), state, parts)
 
     def measure(self, state: WorldState, stream: Stream, tick: Index, watched: Flag = True) -> tuple[WorldState, Measurements]:
         """All readings at this instant; the tick must be shared by the batch."""
@@ -165,7 +167,7 @@ class World(eqx.Module):
         sensors, measurements = self.sensors.measure(state.sensors, seen, stream, tick)
         return eqx.tree_at(lambda s: s.sensors, state, sensors), measurements
 
-    def advance(self, state: WorldState, commands: Commands, tick: Index, watched: Flag = True) -> WorldState:
+    def advance(self, state: WorldState, commands: Commands, stream: Stream, tick: Index, watched: Flag = True) -> WorldState:
         """One tick of truth. A lander that nobody watches any more does not ask the batch for contact."""
         start_s = tick * self.tick_s
         middle = moon_orientation(self.ephemeris, start_s + 0.5 * self.tick_s)
@@ -180,6 +182,8 @@ class World(eqx.Module):
         free = self._free_tick(start, orders, held), footing
         end, footing = where_needed(near, World._touching_tick, free, self, start, footing, orders, held, middle)
         seen = self._kinematics(end.body, held.com_body_m, start_s + self.tick_s)
+        unit = stream.named("inertial unit").at(tick)
+        accelerometers_on = self.inertial_unit.accelerometers_on(state.devices_on.accelerometers, commands.unit_array, unit)
         return WorldState(
             body=end.body,
             propellant_kg=end.propellant_kg,
@@ -188,7 +192,7 @@ class World(eqx.Module):
             gear=footing.gear,
             sensors=state.sensors,
             increments=Increments(end.delta_v_body_m_s, end.delta_theta_body_rad, jnp.asarray(self.tick_s, dtype=float)),
-            devices_on=commands.devices_on,
+            devices_on=eqx.tree_at(lambda d: d.accelerometers, commands.devices_on, accelerometers_on),
             touch=footing.touch,
             altitude_m=self._altitude(seen),
             seen=seen,
