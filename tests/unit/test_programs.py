@@ -89,6 +89,14 @@ def test_without_a_shelf_programs_are_kept_in_memory(made):
     assert len(made) == 1
 
 
+def test_a_shape_is_known_before_the_program_and_kept(shelf, tmp_path, monkeypatch):
+    wanted = eqx.filter_eval_shape(PLACE, position())
+    assert Programs().shape(PLACE, position()) == wanted == Programs(shelf).shape(PLACE, position())
+    monkeypatch.setattr(programs_module, "_shape", None)  # as it is kept, nothing is traced
+    assert Programs(shelf).shape(PLACE, position()) == wanted
+    assert len(kept(tmp_path)) == 1
+
+
 def test_a_batch_calls_functions_as_they_are(made):
     assert bits(DIRECT(PLACE, position())) == bits(PLACE(position()))
     assert made == []

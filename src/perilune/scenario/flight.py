@@ -97,7 +97,8 @@ def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progres
     fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([asked["seed"]]), programs)
     records, times, coasts = [], [], []
     verdict: Verdict | None = None
-    for chunk in sim.fly(fleet, plan.phases, all_channels, programs, first_time=True):
+    shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
+    for chunk in sim.fly(fleet, plan.phases, all_channels, programs, shape):
         verdict = jax.tree.map(lambda a: np.asarray(a)[0], chunk.states.verdict)
         if chunk.phase.kind is PhaseKind.COAST:
             coasts.append(chunk)

@@ -4,10 +4,12 @@ JAX's own compile cache finds a program by what tracing gives, so it spares the 
 than flying. Here a program is found by what tracing depends on: the function, and structure, types and fixed values of its arguments.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,6 +22,8 @@ from perilune.scenario.shelf import Shelf
 # For one lander on a CPU. Loops emitted the plain way compile in half the time, and run no slower when they are of length one (a batch of
 # 512 would lose a tenth); in sixteen parts they compile on all cores. The last bit of a number may differ from that of a batch.
 QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 16}
+
+_TRACING = Lock()
 
 
 class _Place(int):
@@ -61,14 +65,25 @@ class Programs:
 
         A function that is not of a module of the package, or a fixed value that does not say in words what it is, is called as it is.
         """
-        call, name = _taken_apart(arguments), _name(function)
-        identity = call.identity()
-        if name is None or None in identity[1]:
+        call = _taken_apart(arguments)
+        key = _key(function, call)
+        if key is None:
             return function(*arguments)
-        key = (name, identity)
         if key not in self._ready:
             self._ready[key] = _found(self.shelf, key, call) or _made(self.shelf, key, (function, call))
         return self._ready[key](call.arrays)
+
+    def shape(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What `eqx.filter_eval_shape` says of a call; kept too, since it takes tracing."""
+        key = _key(function, _taken_apart(arguments))
+        if self.shelf is None or key is None:
+            return _shape(function, arguments)
+        words = _words(key)
+        found = self.shelf.find(f"{key[0]}.shape", words)
+        if found is None:
+            found = _shape(function, arguments)
+            self.shelf.put(f"{key[0]}.shape", words, found)
+        return found
 
 
 class _AsTheyAre(Programs):
@@ -92,16 +107,25 @@ def kept_programs(folder: Path | None) -> Iterator[Programs]:
         yield IN_MEMORY
         return
     before = bool(jax.config.values["jax_enable_compilation_cache"])
+    named = jax.config.values["jax_traceback_in_locations_limit"]
     _use_cache_of_jax(False)
+    jax.config.update("jax_traceback_in_locations_limit", 0)  # where an operation comes from is a fifth of a kept program
     try:
         yield Programs(Shelf(folder))
     finally:
         _use_cache_of_jax(before)
+        jax.config.update("jax_traceback_in_locations_limit", named)
 
 
 def _use_cache_of_jax(wanted: bool) -> None:
     jax.config.update("jax_enable_compilation_cache", wanted)
     reset_cache()  # or the setting is not looked at again
+
+
+def _key(function: Callable[..., Any], call: _Call) -> tuple | None:
+    """All that tracing of a call depends on; None if that cannot be told."""
+    name, identity = _name(function), call.identity()
+    return None if name is None or None in identity[1] else (name, identity)
 
 
 def _found(shelf: Shelf | None, key: tuple, call: _Call) -> _Program | None:
@@ -138,11 +162,33 @@ def _compiled(function: Callable[..., Any], call: _Call) -> tuple[Any, Any]:
         results.append(result.rest)
         return result.arrays
 
-    lowered = jax.jit(flat).lower(*call.arrays)
+    with _alone_with_python():
+        lowered = jax.jit(flat).lower(*call.arrays)
     try:
         return lowered.compile(compiler_options=QUICK if jax.default_backend() == "cpu" else None), results[0]
     except jax.errors.JaxRuntimeError:  # a compiler of another version, which does not know these options
         return lowered.compile(), results[0]
+
+
+def _shape(function: Callable[..., Any], arguments: tuple) -> Any:
+    with _alone_with_python():
+        return eqx.filter_eval_shape(function, *arguments)
+
+
+@contextmanager
+def _alone_with_python() -> Iterator[None]:
+    """For tracing. Two threads at once would take as long as one after the other; in turn, the first is soon with the compiler, beside the next.
+
+    Objects are made by the million and none is waste: looking for it would take a third of the time.
+    """
+    with _TRACING:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
 
 
 def _taken_apart(tree: Any) -> _Call:
