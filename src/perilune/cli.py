@@ -1,5 +1,6 @@
 """The command line: thin over `perilune.load`, `perilune.fly` and the report. What is slow to import (jax, matplotlib) waits for the flight."""
 
+import gc
 import json
 import os
 import sys
@@ -179,6 +180,7 @@ def _check_faults(faults: list[str]) -> None:
 
 def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:
     """Fly, write the folder, and return what `--json` prints. Progress goes to standard error."""
+    gc.disable()  # programs and recordings are millions of objects, all in use: looking for waste among them costs a second
     kept = _keep_compiled_programs()
     import perilune
     from perilune.report.live import Watch

@@ -34,6 +34,15 @@ def test_one_lander_alone_takes_a_branch():
     assert float(flown(False, jnp.ones(4), 2.0)[1]["count"]) == -1.0
 
 
+@pytest.mark.parametrize("needed", [True, False])
+def test_a_batch_of_one_takes_a_branch_too(needed):
+    batch = jax.vmap(flown, in_axes=(0, 0, None))
+    given = jnp.asarray([needed]), jnp.arange(4.0)[None], 2.0
+    got, wanted = batch(*given), flown(needed, given[1][0], 2.0)
+    assert jax.tree.all(jax.tree.map(lambda one, alone: np.array_equal(one[0], alone), got, wanted))
+    assert "scatter" not in str(jax.make_jaxpr(batch)(*given))
+
+
 def test_a_row_does_not_move_with_the_needs_of_others():
     rng = np.random.default_rng(5)
     x = jnp.asarray(rng.normal(size=(WIDTH, 4)))

@@ -13,7 +13,7 @@ from perilune.scenario import programs as programs_module
 from perilune.scenario import shelf as shelf_module
 from perilune.scenario.build import build
 from perilune.scenario.disperse import fleet_of
-from perilune.scenario.programs import Programs, kept_programs
+from perilune.scenario.programs import DIRECT, Programs, kept_programs
 from perilune.scenario.shelf import SUFFIX, Shelf
 from perilune.sim import fly as sim
 
@@ -82,9 +82,30 @@ def test_the_cache_of_jax_rests_while_programs_are_kept(tmp_path):
         assert programs.shelf is None and jax.config.values["jax_enable_compilation_cache"]
 
 
-def test_without_a_shelf_functions_are_called_as_they_are(made):
-    assert bits(Programs()(PLACE, position())) == bits(PLACE(position()))
+def test_without_a_shelf_programs_are_kept_in_memory(made):
+    programs = Programs()
+    for _ in range(2):
+        assert bits(programs(PLACE, position())) == bits(PLACE(position()))
+    assert len(made) == 1
+
+
+def test_a_shape_is_known_before_the_program_and_kept(shelf, tmp_path, monkeypatch):
+    wanted = eqx.filter_eval_shape(PLACE, position())
+    assert Programs().shape(PLACE, position()) == wanted == Programs(shelf).shape(PLACE, position())
+    monkeypatch.setattr(programs_module, "_shape", None)  # as it is kept, nothing is traced
+    assert Programs(shelf).shape(PLACE, position()) == wanted
+    assert len(kept(tmp_path)) == 1
+
+
+def test_a_batch_calls_functions_as_they_are(made):
+    assert bits(DIRECT(PLACE, position())) == bits(PLACE(position()))
     assert made == []
+
+
+def test_a_compiler_that_does_not_know_the_options_is_left_to_itself(shelf, made, monkeypatch, tmp_path):
+    monkeypatch.setattr(programs_module, "QUICK", {"xla_cpu_of_another_version": True})
+    assert bits(Programs(shelf)(PLACE, position())) == bits(PLACE(position()))
+    assert len(kept(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(

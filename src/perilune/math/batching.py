@@ -34,6 +34,10 @@ def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *
     @one.def_vmap
     def batch(width, in_batched, needed, otherwise, arrays):
         needed_batched, otherwise_batched, arrays_batched = in_batched
+        if width == 1:  # a branch again: slots would be scattered into one row, and the program would be larger by a third
+            given = jax.tree.map(lambda leaf, has: leaf[0] if has else leaf, (needed, otherwise, arrays), tuple(in_batched))
+            result = one(*given)
+            return jax.tree.map(lambda leaf: leaf[None], result), jax.tree.map(lambda _: True, result)
         needed = _widened(width, needed, needed_batched)
         otherwise = _widened(width, otherwise, otherwise_batched)
         result = _in_slots(row, needed, otherwise, arrays, arrays_batched)

@@ -108,7 +108,8 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs) -> _U
         plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
         _check_words(plan, asked["faults"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
-        return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, first_time=True))
+        shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
+        return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
     with ThreadPoolExecutor(max_workers=1) as beside:
         # The tick's program is the same from any start, and takes as long to make as the plan.
         compiling = beside.submit(_compiled_tick, file, programs)
@@ -127,7 +128,8 @@ def _compiled_tick(file: MissionFile, programs: Programs) -> None:
     """Make the program of a hundred ticks, by flying a lander that is nowhere."""
     plan = build(file, (), programs, file.descent_entry)
     fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([0]), programs)
-    programs(sim.fly_chunk, fleet, sim.blank(fleet), jnp.asarray(0), all_channels)
+    shape = programs.shape(sim.start, fleet, jnp.asarray(0))
+    programs(sim.fly_chunk, fleet, sim.blank(shape), jnp.asarray(0), all_channels)
 
 
 def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progress: ProgressCall) -> Flight:

@@ -4,10 +4,12 @@ JAX's own compile cache finds a program by what tracing gives, so it spares the 
 than flying. Here a program is found by what tracing depends on: the function, and structure, types and fixed values of its arguments.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,6 +18,12 @@ from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
 from perilune.scenario.shelf import Shelf
+
+# For one lander on a CPU. Loops emitted the plain way compile in half the time, and run no slower when they are of length one (a batch of
+# 512 would lose a tenth); in sixteen parts they compile on all cores. The last bit of a number may differ from that of a batch.
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 16}
+
+_TRACING = Lock()
 
 
 class _Place(int):
@@ -46,7 +54,7 @@ class _Program:
 
 
 class Programs:
-    """Calls functions by the programs of a shelf; without one, as they are."""
+    """Calls functions by programs that are compiled for one lander, and kept on a shelf if there is one."""
 
     def __init__(self, shelf: Shelf | None = None):
         self.shelf = shelf
@@ -57,36 +65,56 @@ class Programs:
 
         A function that is not of a module of the package, or a fixed value that does not say in words what it is, is called as it is.
         """
-        if self.shelf is None:
+        call = _taken_apart(arguments)
+        key = _key(function, call)
+        if key is None:
             return function(*arguments)
-        call, name = _taken_apart(arguments), _name(function)
-        identity = call.identity()
-        if name is None or None in identity[1]:
-            return function(*arguments)
-        key = (name, identity)
         if key not in self._ready:
             self._ready[key] = _found(self.shelf, key, call) or _made(self.shelf, key, (function, call))
         return self._ready[key](call.arrays)
 
+    def shape(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What `eqx.filter_eval_shape` says of a call; kept too, since it takes tracing."""
+        key = _key(function, _taken_apart(arguments))
+        if self.shelf is None or key is None:
+            return _shape(function, arguments)
+        words = _words(key)
+        found = self.shelf.find(f"{key[0]}.shape", words)
+        if found is None:
+            found = _shape(function, arguments)
+            self.shelf.put(f"{key[0]}.shape", words, found)
+        return found
 
-DIRECT = Programs()
+
+class _AsTheyAre(Programs):
+    """Calls functions themselves: a batch is worth the longer compilation, and JAX keeps its programs."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return function(*arguments)
+
+
+DIRECT = _AsTheyAre()
+IN_MEMORY = Programs()
 
 
 @contextmanager
 def kept_programs(folder: Path | None) -> Iterator[Programs]:
-    """Programs of a folder; without one, functions are called as they are.
+    """Programs of a folder; without one, they are kept as long as the process lives.
 
     JAX's own compile cache rests meanwhile: a program that came out of it cannot be written down again (on the CPU its parts are missing).
     """
     if folder is None:
-        yield DIRECT
+        yield IN_MEMORY
         return
     before = bool(jax.config.values["jax_enable_compilation_cache"])
+    named = jax.config.values["jax_traceback_in_locations_limit"]
     _use_cache_of_jax(False)
+    jax.config.update("jax_traceback_in_locations_limit", 0)  # where an operation comes from is a fifth of a kept program
     try:
         yield Programs(Shelf(folder))
     finally:
         _use_cache_of_jax(before)
+        jax.config.update("jax_traceback_in_locations_limit", named)
 
 
 def _use_cache_of_jax(wanted: bool) -> None:
@@ -94,7 +122,15 @@ def _use_cache_of_jax(wanted: bool) -> None:
     reset_cache()  # or the setting is not looked at again
 
 
-def _found(shelf: Shelf, key: tuple, call: _Call) -> _Program | None:
+def _key(function: Callable[..., Any], call: _Call) -> tuple | None:
+    """All that tracing of a call depends on; None if that cannot be told."""
+    name, identity = _name(function), call.identity()
+    return None if name is None or None in identity[1] else (name, identity)
+
+
+def _found(shelf: Shelf | None, key: tuple, call: _Call) -> _Program | None:
+    if shelf is None:
+        return None
     parts = shelf.find(key[0], _words(key))
     try:
         rest, returned, executable, trees = parts
@@ -104,9 +140,11 @@ def _found(shelf: Shelf, key: tuple, call: _Call) -> _Program | None:
         return None
 
 
-def _made(shelf: Shelf, key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> _Program:
+def _made(shelf: Shelf | None, key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> _Program:
     function, call = wanted
     compiled, returned = _compiled(function, call)
+    if shelf is None:
+        return _Program(compiled, returned)
     try:
         executable, *trees = serialize(compiled)
     except (ValueError, NotImplementedError, RuntimeError):  # a device whose programs cannot be kept
@@ -124,7 +162,33 @@ def _compiled(function: Callable[..., Any], call: _Call) -> tuple[Any, Any]:
         results.append(result.rest)
         return result.arrays
 
-    return jax.jit(flat).lower(*call.arrays).compile(), results[0]
+    with _alone_with_python():
+        lowered = jax.jit(flat).lower(*call.arrays)
+    try:
+        return lowered.compile(compiler_options=QUICK if jax.default_backend() == "cpu" else None), results[0]
+    except jax.errors.JaxRuntimeError:  # a compiler of another version, which does not know these options
+        return lowered.compile(), results[0]
+
+
+def _shape(function: Callable[..., Any], arguments: tuple) -> Any:
+    with _alone_with_python():
+        return eqx.filter_eval_shape(function, *arguments)
+
+
+@contextmanager
+def _alone_with_python() -> Iterator[None]:
+    """For tracing. Two threads at once would take as long as one after the other; in turn, the first is soon with the compiler, beside the next.
+
+    Objects are made by the million and none is waste: looking for it would take a third of the time.
+    """
+    with _TRACING:
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if collects:
+                gc.enable()
 
 
 def _taken_apart(tree: Any) -> _Call:

@@ -154,23 +154,22 @@ class Chunk(eqx.Module):
     legs: tuple = ()  # of a coast between Earth and Moon: its paths
 
 
-def blank(fleet: Fleet) -> MissionState:
-    """States of the right shape, to compile with."""
-    shapes = eqx.filter_eval_shape(start, fleet, jnp.asarray(0))
-    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+def blank(shape: MissionState) -> MissionState:
+    """States of a shape, to compile with."""
+    return jax.tree.map(lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)), shape)
 
 
 def fly(
-    fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, call: Call = at_once, first_time: bool = False
+    fleet: Fleet, phases: tuple[Phase, ...], recorder: Recorder = no_record, call: Call = at_once, shape: Any = None
 ) -> Iterator[Chunk]:
     """Fly all phases; yields after each coast and each chunk of ticks. Ends when all landers have a verdict, or with the last phase.
 
-    `call` runs a program on its arguments. `first_time` compiles the tick beside the programs that come before it: on two cores the
-    first flight starts sooner.
+    `call` runs a program on its arguments. With the `shape` of the states at the start, the tick is compiled beside the programs that
+    come before it: on two cores the first flight starts sooner.
     """
     now = jnp.asarray(phases[0].start_tick)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        compiling = beside.submit(call, fly_chunk, fleet, blank(fleet), now, recorder) if first_time else None
+        compiling = beside.submit(call, fly_chunk, fleet, blank(shape), now, recorder) if shape is not None else None
         states = call(start, fleet, now)
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)

@@ -5,7 +5,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import nnls
 
 from perilune.fsw.control.allocation import Allocator, EngineShares
 from perilune.math.vector import vec3
@@ -85,6 +84,8 @@ def _axial_patterns(force_n: np.ndarray, torque_n_m: np.ndarray, is_axial: np.nd
 
 
 def _attitude_patterns(force_n: np.ndarray, torque_n_m: np.ndarray, is_attitude: np.ndarray) -> Float[np.ndarray, "6 thrusters"]:
+    from scipy.optimize import nnls  # a quarter of a second, which a mission that is built already does without
+
     patterns = np.zeros((6, len(is_attitude)))
     torque, force = torque_n_m[is_attitude].T, force_n[is_attitude].T
     evenness = EVENNESS_WEIGHT * np.linalg.norm(torque, axis=0).max(initial=0.0) * np.eye(is_attitude.sum())
