@@ -28,7 +28,8 @@ def _straight_down(up, elevation_m, altitude_m):
 def test_crater_rises_to_its_crest_and_falls_beyond(depth, rim, floor, near, far):
     low, high = sorted((near, far))
     rim_m = rim * depth
-    inside = [crater_profile_m(q, depth, rim_m, floor, np) for q in (low**2, high**2, 1.0 - 1e-12)]
+    crest = 1.0 - 1e-12  # just inside: at 1 the profile is the rim's own
+    inside = [crater_profile_m(min(q, crest), depth, rim_m, floor, np) for q in (low**2, high**2, crest)]
     assert inside[0] <= inside[1] + 1e-9 <= inside[2] + 2e-9
     outside = [crater_profile_m((1.0 + 3.0 * x) ** 2, depth, rim_m, floor, np) for x in (0.0, low, high, 1.0)]
     assert outside[0] >= outside[1] - 1e-9 >= outside[2] - 2e-9 and outside[3] == 0.0

@@ -13,12 +13,14 @@ from perilune.types import Flag
 
 # Wide enough to fill vector registers, narrow enough that one lander in need does not pay for many.
 SLOTS = 32
+# For work that most of a batch needs at the same time, and that is many short loops: starting each loop then costs less than its work.
+MANY_SLOTS = 128
 
 
-def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *operands: Any) -> PyTree:
+def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *operands: Any, slots: int = SLOTS) -> PyTree:
     """`work(*operands)` where it is needed, `otherwise` elsewhere: for one lander a branch, for a batch some slots at a time.
 
-    Under `jax.vmap` the rows in need are gathered `SLOTS` at a time, worked on, and put back, so that the cost grows with their
+    Under `jax.vmap` the rows in need are gathered `slots` at a time, worked on, and put back, so that the cost grows with their
     number and not with the batch. The result of a row does not depend on which others are in need. `work` must take all that it
     needs from `operands`, and give the structure of `otherwise`. The leaves of an outer batch of batches are not supported.
     """
@@ -40,7 +42,7 @@ def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *
             return jax.tree.map(lambda leaf: leaf[None], result), jax.tree.map(lambda _: True, result)
         needed = _widened(width, needed, needed_batched)
         otherwise = _widened(width, otherwise, otherwise_batched)
-        result = _in_slots(row, needed, otherwise, arrays, arrays_batched)
+        result = _in_slots(row, needed, otherwise, (arrays, arrays_batched), slots)
         return result, jax.tree.map(lambda _: True, result)
 
     return one(jnp.asarray(needed), jax.tree.map(jnp.asarray, otherwise), arrays)
@@ -50,22 +52,23 @@ def _widened(width: int, tree: PyTree, batched: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf, has: leaf if has else jnp.broadcast_to(leaf, (width, *jnp.shape(leaf))), tree, batched)
 
 
-def _in_slots(row: Callable, needed: PyTree, otherwise: PyTree, arrays: PyTree, batched: PyTree) -> PyTree:
+def _in_slots(row: Callable, needed: PyTree, otherwise: PyTree, operands: tuple[PyTree, PyTree], slots: int) -> PyTree:
     width = needed.shape[0]
+    arrays, batched = operands
     count = jnp.sum(needed)
 
     def numbers():
-        return jnp.nonzero(needed, size=width + SLOTS, fill_value=width)[0]
+        return jnp.nonzero(needed, size=width + slots, fill_value=width)[0]
 
     # Rows in need, first to last; what lies beyond them is out of range, and dropped.
-    order = jax.lax.cond(count > 0, numbers, lambda: jnp.full(width + SLOTS, width))
+    order = jax.lax.cond(count > 0, numbers, lambda: jnp.full(width + slots, width))
 
     def some(carry):
         done, result = carry
-        rows = jax.lax.dynamic_slice(order, (done,), (SLOTS,))
+        rows = jax.lax.dynamic_slice(order, (done,), (slots,))
         mine = jax.tree.map(lambda leaf, has: leaf.at[rows].get(mode="clip") if has else leaf, arrays, batched)
         worked = jax.vmap(row, in_axes=(jax.tree.map(lambda has: 0 if has else None, batched),))(mine)
-        return done + SLOTS, jax.tree.map(lambda whole, part: whole.at[rows].set(part, mode="drop"), result, worked)
+        return done + slots, jax.tree.map(lambda whole, part: whole.at[rows].set(part, mode="drop"), result, worked)
 
     return jax.lax.while_loop(lambda carry: carry[0] < count, some, (jnp.zeros((), dtype=int), otherwise))[1]
 

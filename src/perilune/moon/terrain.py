@@ -68,12 +68,15 @@ class Terrain(eqx.Module):
 
     def normal_lfme(self, direction_lfme: Vec3) -> Vec3:
         """Unit normal of the interpolated ground at a point (scale of its finest nodes, 1 m)."""
+        return self._height_and_normal(direction_lfme)[1]
+
+    def _height_and_normal(self, direction_lfme: Vec3) -> tuple[Scalar, Vec3]:
         east, north = _axes_about(direction_lfme)
         # Height gained per radian, twice; the height itself comes with it.
         height_m, rise_east_m = jax.jvp(self.height_m, (direction_lfme,), (east,))
         _, rise_north_m = jax.jvp(self.height_m, (direction_lfme,), (north,))
         per_m = 1.0 / (RADIUS_MOON_M + height_m)
-        return (direction_lfme - east * (rise_east_m * per_m) - north * (rise_north_m * per_m)).unit()
+        return height_m, (direction_lfme - east * (rise_east_m * per_m) - north * (rise_north_m * per_m)).unit()
 
     def raycast(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> RayHit:
         """First ground along a beam from a point above it; `direction_lfme` is a unit vector.
@@ -82,9 +85,11 @@ class Terrain(eqx.Module):
         **Error** and missed crossings: measured against a fine march in `tests/verification/test_terrain_raycast.py`.
         **Invalid when** the beam grazes the ground (beyond some 70 deg of incidence) or starts below it.
         """
-        range_m, clearance_m = self._march(r_lfme_m, direction_lfme)
+        range_m = self._march(r_lfme_m, direction_lfme)
         point = r_lfme_m + direction_lfme * range_m
-        cos_incidence = -direction_lfme.dot(self.normal_lfme(point.unit()))
+        radius_m = point.norm()
+        height_m, normal_lfme = self._height_and_normal(point * (1.0 / radius_m))
+        clearance_m, cos_incidence = radius_m - RADIUS_MOON_M - height_m, -direction_lfme.dot(normal_lfme)
         near = jnp.abs(clearance_m) < HIT_FLOOR_M + HIT_FRACTION * range_m
         return RayHit(range_m, cos_incidence, near & (range_m > 0.0) & (cos_incidence > 0.0))
 
@@ -111,8 +116,8 @@ class Terrain(eqx.Module):
         up = point * (1.0 / radius_m)
         return radius_m - RADIUS_MOON_M - self.height_m(up), up
 
-    def _march(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> tuple[Scalar, Scalar]:
-        """Range at the last look, and the clearance there. One loop, so that the ground is compiled once."""
+    def _march(self, r_lfme_m: Vec3, direction_lfme: Vec3) -> Scalar:
+        """Range at which the ground is expected after the last look. One loop, so that the ground is compiled once."""
 
         def look(number: Index, now: "_March") -> _March:
             clearance_m, up = self._clearance(r_lfme_m, direction_lfme, now.next_m)
@@ -125,8 +130,7 @@ class Terrain(eqx.Module):
             return _March(now.next_m, clearance_m, now.next_m + step_m)
 
         zero = jnp.zeros_like(r_lfme_m.x)
-        end = jax.lax.fori_loop(0, MARCH_STEPS + SECANT_STEPS + 1, look, _March(zero, zero, zero))
-        return end.range_m, end.clearance_m
+        return jax.lax.fori_loop(0, MARCH_STEPS + SECANT_STEPS, look, _March(zero, zero, zero)).next_m
 
 
 def spherical_terrain(elevation_m: Scalar = 0.0) -> Terrain:

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 
-from perilune.math.batching import where_needed
+from perilune.math.batching import MANY_SLOTS, where_needed
 from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
@@ -53,7 +53,8 @@ class Altimeter(AbstractSensor[AltimeterState, RangeReading]):
     def measure(self, state: AltimeterState, seen: Seen, stream: Stream, tick: Index) -> tuple[AltimeterState, RangeReading]:
         listening = seen.devices_on.altimeter & in_reach(seen.truth, self.range_max_m) & seen.watched
         wanted = is_due(tick, self.period_ticks) & listening
-        return state, where_needed(wanted, Altimeter._reading, _blank(), self, state, seen, stream)
+        reading = where_needed(wanted, Altimeter._reading, _blank(), self, state, seen, stream, slots=MANY_SLOTS)
+        return state, reading
 
     def _reading(self, state: AltimeterState, seen: Seen, stream: Stream) -> RangeReading:
         ground = self._spot(state, seen)

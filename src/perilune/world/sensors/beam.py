@@ -27,12 +27,13 @@ class Echo(eqx.Module):
 def echoes(seen: Seen, r_antenna_body_m: Vec3, beams_body: tuple[Vec3, ...]) -> list[Echo]:
     """Cast rays from a place on the structure along directions of unit length, all in body axes.
 
-    The rays go through one program: the ground is the dearest thing to compile.
+    The rays go through one program: the ground is the dearest thing to compile. One after the other: side by side they would be the
+    innermost axis of a batch, three or four long, which fills no vector register (1.7 times slower).
     """
     truth = seen.truth
     origin_lfme_m = truth.point_lfme_m(r_antenna_body_m)
     directions = jax.tree.map(lambda *parts: jnp.stack(parts), *(truth.q_lfme_body @ beam for beam in beams_body))
-    found = jax.vmap(lambda direction: seen.terrain.raycast(origin_lfme_m, direction))(directions)
+    found = jax.lax.map(lambda direction: seen.terrain.raycast(origin_lfme_m, direction), directions)
     # A miss may come with any range, infinity included; it must not reach arithmetic.
     hit = jnp.asarray(found.hit)
     range_m, cosine = jnp.where(hit, found.range_m, 0.0), jnp.where(hit, found.cos_incidence, 0.0)

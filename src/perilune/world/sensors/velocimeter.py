@@ -4,7 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from perilune.math.batching import where_needed
+from perilune.math.batching import MANY_SLOTS, where_needed
 from perilune.math.random import Stream
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Index, Scalar
@@ -56,7 +56,8 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
     def measure(self, state: VelocimeterState, seen: Seen, stream: Stream, tick: Index) -> tuple[VelocimeterState, VelocimeterReading]:
         listening = seen.devices_on.velocimeter & in_reach(seen.truth, self.range_max_m) & seen.watched
         wanted = is_due(tick, self.period_ticks) & listening
-        return state, where_needed(wanted, Velocimeter._reading, _blank(len(self.beams_body)), self, state, seen, stream)
+        reading = where_needed(wanted, Velocimeter._reading, _blank(len(self.beams_body)), self, state, seen, stream, slots=MANY_SLOTS)
+        return state, reading
 
     def _reading(self, state: VelocimeterState, seen: Seen, stream: Stream) -> VelocimeterReading:
         beams_body = tuple(turned(beam, state.mount_body_rad) for beam in self.beams_body)
