@@ -34,6 +34,14 @@ def luna():
 
 
 @pytest.fixture(scope="session")
+def luna_plan():
+    """The desk's plan of Luna-25."""
+    from perilune.scenario.plan import plan
+
+    return plan("luna-25")
+
+
+@pytest.fixture(scope="session")
 def healthy(luna):
     """Four healthy descents."""
     from flown_fleet import descend, fleet_with

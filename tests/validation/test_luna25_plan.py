@@ -9,10 +9,12 @@ import pytest
 
 from perilune.moon.time import epoch_from_utc
 from perilune.report import plan_figures
-from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, plan, write_plan
+from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, write_plan
 from perilune.trajectory.flightpath import HEAD, burn_rows
 from perilune.trajectory.injection import MEETING_M
 from perilune.trajectory.orbit_files import segments
+
+pytestmark = pytest.mark.xdist_group("luna plan")
 
 # Roscosmos, 2023-08: lunar orbit "91.4 x 112.6 km, 82.087 deg, node 270.53 deg" after the insertion of 16 August. The desk was given the
 # heights and the inclination, not the node: that follows from the dates. The frame of the published node is not stated.
@@ -36,8 +38,8 @@ INTERPOLATED_M, INTERPOLATED_M_S = 5e-2, 5e-5
 
 
 @pytest.fixture(scope="module")
-def planned():
-    return plan("luna-25")
+def planned(luna_plan):
+    return luna_plan
 
 
 def burn(planned, name):

@@ -1,7 +1,7 @@
 """This flight beside the real one: figures that a mission file's `observed` names, as planned and as flown here."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +43,7 @@ class Flown(NamedTuple):
     contact: dict[str, Any] | None
     burn: Burn | None
     burns: tuple[FlownBurn, ...] = ()
-    coasts: Mapping[str, np.ndarray] = MappingProxyType({})
+    from_earth_km: Callable[[datetime], float | None] = lambda _: None
 
 
 DESCENT_ORBIT = "descent orbit"
@@ -54,10 +54,12 @@ LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
 
 def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | None]:
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
+    if figure.utc is not None:
+        return None, flown.from_earth_km(figure.utc) if figure.name.startswith("distance from the Earth") else None
     for burn in flown.burns:
-        if figure.name in (f"length of the {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
-            return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
-    burnt = burn_span_s(flown.time_s, flown.mode)
+        if (told := _of_burn(figure.name, burn)) is not None:
+            return told
+    burnt = _descent_burn(flown)
     crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
     if figure.name == BURN:
         return flown.burn.duration_s if flown.burn else None, burnt[1] - burnt[0] if burnt else None
@@ -68,6 +70,29 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
     return None, None
+
+
+def _of_burn(name: str, burn: FlownBurn) -> tuple[float | None, float | None] | None:
+    """(planned, flown) of a figure that tells of a burn; None if it tells of something else."""
+    if name in (f"length of {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
+        return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
+    if burn.orbit_after is None:
+        return None
+    orbit = burn.orbit_after
+    numbers = {
+        f"lowest altitude after {burn.name}": 1e-3 * orbit.periapsis_altitude_m,
+        f"highest altitude after {burn.name}": 1e-3 * orbit.apoapsis_altitude_m,
+        f"inclination after {burn.name}": float(np.degrees(orbit.inclination_rad)),
+    }
+    return (None, numbers[name]) if name in numbers else None
+
+
+def _descent_burn(flown: Flown) -> tuple[float, float] | None:
+    """Start and end of the burn to the descent orbit."""
+    if not flown.burns:
+        return burn_span_s(flown.time_s, flown.mode)
+    spans = [(burn.start_s, burn.end_s) for burn in flown.burns if burn.name == DESCENT_ORBIT and np.isfinite(burn.start_s)]
+    return spans[-1] if spans else None
 
 
 def burn_span_s(time_s: np.ndarray, mode: np.ndarray) -> tuple[float, float] | None:

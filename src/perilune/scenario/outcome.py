@@ -1,11 +1,14 @@
 """What became of a flight, as `--json` prints it: verdict, events, burns, and the real flight beside it."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from perilune.moon.frames import selenographic
+from perilune.moon.time import epoch_from_utc
 from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.schema import MissionFile
@@ -52,7 +55,9 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "events": _events(plan, verdict, story),
         "burns": [_burn(plan, burn) for burn in story.burns],
         **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
-        "observed": _observed(file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, story.coasts)),
+        "observed": _observed(
+            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts))
+        ),
     }
 
 
@@ -64,6 +69,20 @@ def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
     for row, figure in zip(told["figures"], file.observed.figures, strict=True):
         row["planned_here"], row["flown_here"] = beside(figure, flown)
     return told
+
+
+def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[[datetime], float | None]:
+    """The distance from the Earth's centre at a moment of a coast, of the nearest row of its record."""
+
+    def distance_km(utc: datetime) -> float | None:
+        met_s = epoch_from_utc(utc.strftime("%Y-%m-%dT%H:%M:%S")).seconds_since(plan.epoch)
+        if "r_lci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
+            return None
+        row = int(np.argmin(np.abs(coasts["met_s"] - met_s)))
+        r_earth_m = np.asarray(plan.mission.world.ephemeris.r_earth_lci_m(jnp.asarray(coasts["met_s"][row])).array())
+        return 1e-3 * float(np.linalg.norm(coasts["r_lci_m"][row] - r_earth_m))
+
+    return distance_km
 
 
 def _burn(plan: Flightplan, burn: FlownBurn) -> dict[str, Any]:

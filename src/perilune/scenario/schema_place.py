@@ -186,6 +186,7 @@ class ObservedFigure(Table):
 
     name: str
     unit: str
+    utc: AwareDatetime | None = Field(default=None, description="when it was so, for a figure of a moment")
     planned: float | None = None
     flown: float | None = None
 
