@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from jax.core import Tracer
+from jax.tree_util import tree_leaves
+
 Call = Callable[..., Any]
 
 
@@ -27,5 +30,7 @@ def called_by(caller: Call) -> Iterator[None]:
 
 
 def call(program: Call, *arguments: Any) -> Any:
-    """The result of a compiled program."""
+    """The result of a compiled program; within the tracing of another it becomes a part of that one."""
+    if any(isinstance(leaf, Tracer) for leaf in tree_leaves(arguments)):
+        return program(*arguments)
     return _caller.get()(program, *arguments)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from perilune.report import figures, figures_ground, figures_navigation
+from perilune.report import figures, figures_ground, figures_mission, figures_navigation
 from perilune.report.history import answered, braking_utc
 from perilune.report.live import clock, distance
 from perilune.report.record import Record
@@ -70,10 +70,22 @@ GATES = tuple(
 )
 CHAPTERS = (
     Chapter(
+        "The way to the Moon",
+        "As it was flown, a point every ten minutes on the way and every minute about the Moon.",
+        lambda story: figures_mission.way_to_the_moon(story.record),
+        ("coast/r_gci_m", "bus/heard"),
+    ),
+    Chapter(
         "The whole flight",
         "Height over the ground from the start to the end, a point a minute while flight software sleeps. Bands are the phases in which it is awake.",
         lambda story: figures.whole_flight(story.record),
         ("coast/altitude_m", "truth/altitude_m"),
+    ),
+    Chapter(
+        "Power, temperature, radio",
+        "Power is what panels and generator can give less what is asked for, before the battery. The link is to the station that hears it best.",
+        lambda story: figures_mission.housekeeping(story.record),
+        ("bus/power_balance_w", "bus/state_of_charge", "bus/temperature_k", "bus/link_margin_db", "bus/heard"),
     ),
     Chapter(
         "Touchdown",
@@ -148,6 +160,7 @@ def page(story: Story) -> str:
     result, mission = story.result, story.mission
     title = f"{mission.mission.title}: {word(result['outcome'])}"
     body = [_numbers(story), *(_chapter(chapter, story) for chapter in CHAPTERS if _can_be_drawn(chapter, story))]
+    body.insert(1, _burns(story))
     body += [_events(story), _history(story), _assumed(mission), _footer(result, mission)]
     if _velocimeter_is_assumed(mission):
         body.insert(1, NO_PUBLIC_VELOCIMETER)
@@ -245,6 +258,27 @@ def _fell_asleep(story: Story) -> bool:
 def _chapter(chapter: Chapter, story: Story) -> str:
     note = f'<p class="note">{escape(chapter.note)}</p>' if chapter.note else ""
     return f"<section><h2>{escape(chapter.title)}</h2>{note}{svg(chapter.draw(story))}</section>"
+
+
+def _burns(story: Story) -> str:
+    """Every burn of a whole mission: before the launch, from the orbit that tracking found, and as it was made."""
+    rows = []
+    for burn in story.result.get("burns", ()):
+        planned, ordered, made, orbit = burn["planned"], burn["ordered"], burn["flown"], burn["orbit_after"]
+        rows.append(
+            (
+                burn["name"],
+                str(planned["utc"])[5:19].replace("T", " "),
+                f"{planned['duration_s']:.1f} s",
+                f"{ordered['duration_s']:.1f} s, {ordered['delta_v_m_s']:.2f} m/s" if ordered else "too small to make",
+                f"{made['duration_s']:.1f} s" if made else "–",
+                f"{orbit['periapsis_altitude_km']:.1f} × {orbit['apoapsis_altitude_km']:.1f} km, {orbit['inclination_deg']:.2f}°"
+                if orbit and orbit["apoapsis_altitude_km"]
+                else "",
+            )
+        )
+    headings = ("burn", "planned (UTC)", "planned", "ordered in flight", "flown", "orbit after")
+    return _section("Burns", _table(headings, rows)) if rows else ""
 
 
 def _events(story: Story) -> str:

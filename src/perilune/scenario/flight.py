@@ -21,6 +21,7 @@ from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
 from perilune.scenario.build_voyage import build_voyage
+from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import load
@@ -50,7 +51,8 @@ class Flight:
     channels: dict[str, np.ndarray] = field(repr=False)
     epoch: Epoch
     terrain: Terrain | None = field(repr=False, default=None)
-    coasts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # a row a minute: `met_s`, height, place
+    coasts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # a row a minute: `met_s`, height, place, state
+    bus: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of a whole mission: power, temperature and radio
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -59,7 +61,7 @@ class Flight:
     def dataset(self):
         """The record as an xarray tree: time and key variables at the root, groups `truth` and `downlink`."""
         about = {key: str(self.outcome[key]) for key in ("mission", "variant", "outcome")}
-        return recording_tree(self.time_s, self.channels, self.epoch.utc(), about, self.coasts)
+        return recording_tree(self.time_s, self.channels, self.epoch.utc(), about, self.coasts, (self.bus, BUS_CHANNELS))
 
 
 def fly(
@@ -154,7 +156,18 @@ def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progres
         phases=tuple(dict.fromkeys(chunk.phase for chunk in sorted((*coasts, *(each[0] for each in powered)), key=lambda c: c.first_tick))),
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
-    return Flight(outcome_of(plan, verdict, story, asked), story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts)
+    outcome = outcome_of(plan, verdict, story, asked)
+    bus, told = _bus(file, story, plan, programs) if journey is not None else ({}, {})
+    return Flight({**outcome, **told}, story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts, bus)
+
+
+def _bus(file: MissionFile, story: Story, plan: Flightplan, programs: Programs) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Power, temperature and radio along the flight, and what the result says of them; nothing for a file without their tables."""
+    if file.power is None:
+        return {}, {}
+    rows = story.rows(plan.epoch)
+    history = bus_history(file, rows, programs=programs)
+    return {"met_s": rows.met_s, **history}, {"bus": bus_summary(file, rows, history)}
 
 
 def _lost_commands(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:

@@ -8,14 +8,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.moon.frames import selenographic
-from perilune.moon.time import epoch_from_utc
+from perilune.moon.time import Epoch, epoch_from_utc
 from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
+from perilune.scenario.bus import BusRows
 from perilune.scenario.schema import MissionFile
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
 from perilune.trajectory.flightpath import Orbit
 from perilune.wire.telemetry import Mode
+
+# Of the ticks of powered phases: one a second.
+POWERED_STRIDE = 10
 
 
 class Story(NamedTuple):
@@ -27,6 +31,21 @@ class Story(NamedTuple):
     phases: tuple[Phase, ...]
     burns: tuple[FlownBurn, ...] = ()
     stuck: str = ""  # why the ground knew no way on
+
+    def rows(self, epoch: Epoch) -> BusRows:
+        """Coasts and, once a second, powered phases, for power, temperature and radio."""
+        some = slice(None, None, POWERED_STRIDE)
+        mode = self.channels["downlink/mode"][some]
+        awake = {
+            "met_s": self.time_s[some],
+            "r_lci_m": self.channels["truth/r_lci_m"][some],
+            "q_lci_body": self.channels["truth/q_lci_body"][some],
+            "burning": ((mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)).astype(float),
+            "devices_on": np.ones(len(mode)),
+        }
+        asleep = {**self.coasts, "burning": np.zeros(len(self.coasts["met_s"])), "devices_on": np.zeros(len(self.coasts["met_s"]))}
+        order = np.argsort(np.concatenate([asleep["met_s"], awake["met_s"]]), kind="stable")
+        return BusRows(epoch, **{name: np.concatenate([asleep[name], awake[name]])[order] for name in awake})
 
 
 def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str, Any]) -> dict[str, Any]:
@@ -76,11 +95,9 @@ def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[
 
     def distance_km(utc: datetime) -> float | None:
         met_s = epoch_from_utc(utc.strftime("%Y-%m-%dT%H:%M:%S")).seconds_since(plan.epoch)
-        if "r_lci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
+        if "r_gci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
             return None
-        row = int(np.argmin(np.abs(coasts["met_s"] - met_s)))
-        r_earth_m = np.asarray(plan.mission.world.ephemeris.r_earth_lci_m(jnp.asarray(coasts["met_s"][row])).array())
-        return 1e-3 * float(np.linalg.norm(coasts["r_lci_m"][row] - r_earth_m))
+        return 1e-3 * float(np.linalg.norm(coasts["r_gci_m"][int(np.argmin(np.abs(coasts["met_s"] - met_s)))]))
 
     return distance_km
 

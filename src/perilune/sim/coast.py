@@ -135,13 +135,14 @@ def trail(world: World, orbit: Orbit, start_s: Scalar, end_s: Scalar) -> tuple[O
 
 
 def told(world: World, orbit: Orbit, t_s: Scalar) -> dict[str, Array]:
-    """A row of a coast: time (s), height over the ground (m), latitude and longitude (deg) of the point below, and the state."""
+    """A row of a coast: time (s), height over the ground (m), latitude and longitude (deg) of the point below, and where it is."""
     place = selenographic(moon_orientation(world.ephemeris, t_s).q_lfme_lci @ orbit.r_lci_m)
     return {
         "met_s": jnp.asarray(t_s),
         "altitude_m": jnp.asarray(height_m(world, t_s, orbit)),
         "latitude_deg": jnp.degrees(place.latitude_rad),
         "longitude_deg": jnp.degrees(place.longitude_rad),
+        "r_gci_m": (orbit.r_lci_m + world.ephemeris.r_moon_gci_m(t_s)).array(),
         "r_lci_m": orbit.r_lci_m.array(),
         "v_lci_m_s": orbit.v_lci_m_s.array(),
     }

@@ -52,6 +52,8 @@ def _gate(name: str, unit: str) -> dict[str, Channel]:
     }
 
 
+# What coasts have beside channels of the truth.
+COAST = {"r_gci_m": _vector("m", "centre of mass, Earth-centred inertial")}
 TRUTH = {
     "truth/altitude_m": Channel("m", "height of the centre of mass over the ground below"),
     "truth/ground_elevation_m": Channel("m", "elevation of the ground below over the sphere of 1737.4 km"),
@@ -123,10 +125,12 @@ def recording_tree(
     start_utc: str,
     about: Mapping[str, str] | None = None,
     coasts: Mapping[str, np.ndarray] | None = None,
+    bus: tuple[Mapping[str, np.ndarray], Mapping[str, Channel]] = ({}, {}),
 ) -> xr.DataTree:
     """Root with time and key variables, groups `truth` and `downlink`. Channels [n] or [n, k]; `start_utc` is the UTC of `met_s` = 0.
 
-    `coasts`, a few truth channels by their short names with a `met_s` of their own, become the group `coast`.
+    `coasts`, a few truth channels by their short names with a `met_s` of their own, become the group `coast`; `bus`, channels with what
+    they are and a `met_s` of their own too, the group `bus`.
     """
     strangers = sorted(set(channels) - set(CHANNELS))
     if strangers:
@@ -143,15 +147,20 @@ def recording_tree(
         members = [name for name in variables if name.startswith(f"{group}/")]
         groups[f"/{group}"] = xr.Dataset({name.split("/")[1]: variables[name] for name in members}, coords=_labels(members))
     if coasts:
-        groups["/coast"] = _coast_group(coasts, times)
+        groups["/coast"] = _rows_group(
+            "coast", coasts, {name: COAST.get(name) or TRUTH[f"truth/{name}"] for name in coasts if name != "met_s"}, times
+        )
+    if bus[0]:
+        groups["/bus"] = _rows_group("bus", *bus, times)
     return xr.DataTree.from_dict(groups)
 
 
-def _coast_group(coasts: Mapping[str, np.ndarray], times: Mapping[str, str]) -> xr.Dataset:
-    told = {name: TRUTH[f"truth/{name}"] for name in coasts if name != "met_s"}
-    sizes = {name: ("coast_met_s", each.axis) if each.axis else ("coast_met_s",) for name, each in told.items()}
-    rows = {name: (sizes[name], coasts[name], {"units": each.unit, "long_name": each.long_name}) for name, each in told.items()}
-    return xr.Dataset(rows, coords={"coast_met_s": ("coast_met_s", coasts["met_s"], dict(times))})
+def _rows_group(name: str, rows: Mapping[str, np.ndarray], told: Mapping[str, Channel], times: Mapping[str, str]) -> xr.Dataset:
+    """Channels on a time axis of their own."""
+    axis = f"{name}_met_s"
+    sizes = {key: (axis, each.axis) if each.axis else (axis,) for key, each in told.items()}
+    variables = {key: (sizes[key], rows[key], {"units": each.unit, "long_name": each.long_name}) for key, each in told.items()}
+    return xr.Dataset(variables, coords={axis: (axis, rows["met_s"], dict(times))})
 
 
 def to_netcdf(tree: xr.DataTree) -> bytes:
