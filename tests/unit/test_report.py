@@ -41,8 +41,9 @@ def test_the_folder_holds_recording_report_and_manifest(written):
 def test_the_page_has_every_figure_and_fetches_nothing(written):
     _, folder = written
     text = (folder / "report.html").read_text(encoding="utf-8")
-    assert text.count("<svg") == len(CHAPTERS)
-    for chapter in CHAPTERS:
+    told = [chapter for chapter in CHAPTERS if not any(name.startswith("bus/") for name in chapter.needs)]  # those are of whole missions
+    assert text.count("<svg") == len(told)
+    for chapter in told:
         assert f"<h2>{chapter.title}</h2>" in text
     outside = [address for address in re.findall(r"(?:src|href)=\"([^\"]+)\"", text) if not address.startswith(("#", "data:"))]
     assert outside == []

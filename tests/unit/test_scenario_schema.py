@@ -157,7 +157,11 @@ def test_several_complaints_are_all_told():
         ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
         ('policy = "readmit"', 'policy = "shrug"', "it must be one of 'reject_once', 'readmit' or 'reject_for_good'"),
         ('until = "rest"', 'until = "ignition"', "a powered phase ends at burn_over or rest"),
-        ("met_s = { value = 0,", 'below_altitude_m = { value = 100, source = "design" }\nmet_s = { value = 0,', "give exactly one of"),
+        (
+            "before_burn_s = { value = 60,",
+            'below_altitude_m = { value = 100, source = "design" }\nbefore_burn_s = { value = 60,',
+            "give exactly one of",
+        ),
         ('used_in = ["braking"]', "used_in = []", "has 'KTD', which no mode uses"),
     ],
 )

@@ -13,7 +13,8 @@ SEQUENCER = Sequencer(
             (Action.VELOCIMETER_ON, Release.BELOW, 8000.0),
             (Action.VELOCIMETER_ON, Release.CLOCK, 5000.0),
         ]
-    )
+    ),
+    jnp.asarray(False),
 )
 DEVICES = (Action.ACCELEROMETERS_ON, Action.ALTIMETER_ON, Action.VELOCIMETER_ON)
 
@@ -56,7 +57,7 @@ def test_either_of_two_rows_releases_an_action():
 
 def test_rows_before_a_burn_that_is_not_planned_wait_for_ever_and_those_before_braking_for_the_moment_expected():
     rows = [(Action.ACCELEROMETERS_ON, Release.BEFORE_BURN, 60.0), (Action.ARM_BRAKING, Release.BEFORE_IGNITION, 200.0)]
-    sequencer = Sequencer(sequence_table(rows))
+    sequencer = Sequencer(sequence_table(rows), jnp.asarray(False))
 
     def at(clock_s: float, burn_s: float) -> list[bool]:
         look = (jnp.asarray(clock_s), jnp.asarray(int(Mode.COAST)), jnp.asarray(1e5), jnp.asarray(burn_s), jnp.asarray(9000.0))
@@ -67,3 +68,20 @@ def test_rows_before_a_burn_that_is_not_planned_wait_for_ever_and_those_before_b
     assert at(8800.0, jnp.inf) == [False, True]
     assert at(5940.0, 6000.0) == [True, False]
     assert at(5939.0, 6000.0) == [False, False]
+
+
+def arrays(mixed: bool) -> list[tuple[float, float]]:
+    """(gyro mode, accelerometers on) in the array of each of three cycles, both released in the first."""
+    rows = [(Action.GYRO_MODE, Release.CLOCK, 0.0), (Action.ACCELEROMETERS_ON, Release.CLOCK, 0.0)]
+    sequencer, told = Sequencer(sequence_table(rows, [1, 2]), jnp.asarray(mixed)), []
+    state = sequencer.init()
+    for cycle in range(3):
+        look = (jnp.asarray(0.1 * cycle), jnp.asarray(int(Mode.COAST)), jnp.asarray(1e5), jnp.asarray(jnp.inf), jnp.asarray(jnp.inf))
+        state = sequencer.step(state, SequencerView(*look))
+        told.append((float(state.array.gyro_mode), float(state.array.accelerometers_on)))
+    return told
+
+
+def test_commands_for_the_unit_go_out_once_all_in_one_array_or_one_priority_at_a_time():
+    assert arrays(mixed=True) == [(1.0, 2.0), (0.0, 0.0), (0.0, 0.0)]
+    assert arrays(mixed=False) == [(1.0, 0.0), (0.0, 2.0), (0.0, 0.0)]

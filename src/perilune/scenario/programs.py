@@ -147,7 +147,7 @@ def _made(shelf: Shelf | None, key: tuple, wanted: tuple[Callable[..., Any], _Ca
         return _Program(compiled, returned)
     try:
         executable, *trees = serialize(compiled)
-    except (ValueError, NotImplementedError, RuntimeError):  # a device whose programs cannot be kept
+    except Exception:  # a device whose programs cannot be kept, or a program that calls back into Python
         return _Program(compiled, returned)
     shelf.put(key[0], _words(key), (call.rest, returned, executable, trees))
     return _Program(compiled, returned)
