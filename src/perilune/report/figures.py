@@ -8,6 +8,8 @@ from perilune.report.record import Record
 
 # Below this speed the logarithmic axis turns linear.
 LINEAR_BELOW_M_S = 1.0
+# A flight from farther than this shows its heights on a logarithmic axis.
+FAR_M = 1e6
 
 
 def whole_flight(record: Record) -> Figure:
@@ -25,6 +27,9 @@ def whole_flight(record: Record) -> Figure:
             axes.axvspan(float(awake_s[first]) / scale_s, float(awake_s[last]) / scale_s, color="#fdf3e3", lw=0)
         axes.plot(time_s[order] / scale_s, 1e-3 * height_m[order], color=style.TRUTH, lw=1.0)
         axes.set(xlabel=f"{unit} from the start", ylabel="height over the ground [km]", ylim=(0.0, None))
+        if height_m.max() > FAR_M:
+            axes.set(yscale="log", ylim=(1e-2, None))
+            style.plain_numbers(axes)
     return figure
 
 
