@@ -57,6 +57,9 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     for burn in flown.burns:
         if figure.name in (f"length of the {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
             return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
+        if figure.name in (f"orbit after {burn.name}: {apsis} altitude" for apsis in ("lowest", "highest")):
+            highest = figure.name.endswith("highest altitude")
+            return _altitude_km(burn.planned.orbit_after, highest), _altitude_km(burn.orbit_after, highest)
     burnt = burn_span_s(flown.time_s, flown.mode)
     crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
     if figure.name == BURN:
@@ -68,6 +71,12 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
     return None, None
+
+
+def _altitude_km(orbit: Orbit | None, highest: bool) -> float | None:
+    """Of an apsis; None where there is no orbit, or where it is open."""
+    altitude_m = np.nan if orbit is None else orbit.apoapsis_altitude_m if highest else orbit.periapsis_altitude_m
+    return float(altitude_m) / 1e3 if np.isfinite(altitude_m) else None
 
 
 def burn_span_s(time_s: np.ndarray, mode: np.ndarray) -> tuple[float, float] | None:
