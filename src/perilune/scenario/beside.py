@@ -76,15 +76,22 @@ def _of_burn(name: str, burn: FlownBurn) -> tuple[float | None, float | None] | 
     """(planned, flown) of a figure that tells of a burn; None if it tells of something else."""
     if name in (f"length of {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
         return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
-    if burn.orbit_after is None:
-        return None
-    orbit = burn.orbit_after
-    numbers = {
-        f"lowest altitude after {burn.name}": 1e-3 * orbit.periapsis_altitude_m,
-        f"highest altitude after {burn.name}": 1e-3 * orbit.apoapsis_altitude_m,
-        f"inclination after {burn.name}": float(np.degrees(orbit.inclination_rad)),
-    }
-    return (None, numbers[name]) if name in numbers else None
+    for what, number in (("lowest altitude", _lowest_km), ("highest altitude", _highest_km), ("inclination", _inclination_deg)):
+        if name == f"{what} after {burn.name}":
+            return tuple(None if orbit is None else number(orbit) for orbit in (burn.planned.orbit_after, burn.orbit_after))  # type: ignore[return-value]
+    return None
+
+
+def _lowest_km(orbit: Orbit) -> float:
+    return 1e-3 * orbit.periapsis_altitude_m
+
+
+def _highest_km(orbit: Orbit) -> float | None:
+    return 1e-3 * orbit.apoapsis_altitude_m if np.isfinite(orbit.apoapsis_altitude_m) else None
+
+
+def _inclination_deg(orbit: Orbit) -> float:
+    return float(np.degrees(orbit.inclination_rad))
 
 
 def _descent_burn(flown: Flown) -> tuple[float, float] | None:

@@ -110,7 +110,7 @@ def resting(file: MissionFile, ephemeris: Ephemeris, r_lci_m: Vec3, met_s: float
 def _foreseen(file: MissionFile, route: Route, settings: FlightOfPlan) -> tuple[Phase, ...]:
     """The phases as the plan has them; the flight itself moves them by what it finds."""
     tick_s = float(file.flight_software.cycle_s)
-    stops = [*((due,) for due in route.corrections), route.insertion, (route.trim,), (route.descent,)]
+    stops = [*((due,) for due in route.corrections), route.insertion, *((due,) for due in route.lowering), (route.trim,), (route.descent,)]
     phases, now = [], 0
     for stop in stops:
         name = stop[0].name.replace(" ", "-")

@@ -15,10 +15,10 @@ from perilune.scenario.build_fsw import braking_thrust
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.schema import MissionFile
-from perilune.scenario.schema_plan import EngineUse, LandingPlan, Plan
+from perilune.scenario.schema_plan import EngineUse, LandingPlan, LoweringRow, Plan
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, segments
-from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, MissionOrder, Thruster
+from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, Lowering, MissionOrder, Thruster
 from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.trajectory.refusal import DeskError
@@ -100,6 +100,7 @@ def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
         small_engine=_thruster(file, wishes.small_engine),
         corrections=_corrections(wishes),
         descent=None if wishes.landing is None else _descent(file, wishes.landing),
+        lowering=tuple(_lowering(file, row) for row in wishes.lowering),
     )
 
 
@@ -128,6 +129,12 @@ def _corrections(wishes: Plan) -> Corrections | None:
     return Corrections(epochs, float(errors.position_m), float(errors.velocity_m_s), 0.01 * float(errors.execution_percent))
 
 
+def _lowering(file: MissionFile, row: LoweringRow) -> Lowering:
+    at_periapsis = row.apoapsis_altitude_km is not None
+    altitude_km = float((row.apoapsis_altitude_km if at_periapsis else row.periapsis_altitude_km) or 0.0)
+    return Lowering(_epoch(row.utc), at_periapsis, 1e3 * altitude_km, _thruster(file, EngineUse(name=row.engine)))
+
+
 def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
     orbit, site = file.orbit, file.site
     low_km, high_km = orbit.at_ignition_km
@@ -145,7 +152,7 @@ def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
         delta_v_m_s=ellipse.speed_m_s(ellipse.periapsis_m) + DESCENT_MARGIN_M_S,
         isp_s=braking_thrust(file)[1] / G0_M_S2,
         trim=_epoch(landing.trim_utc),
-        descent_burn=_epoch(landing.descent_orbit_utc),
+        descent_burn=None if landing.descent_orbit_utc is None else _epoch(landing.descent_orbit_utc),
         earliest=_epoch(landing.earliest_utc),
         latest=_epoch(landing.latest_utc),
         southbound=orbit.direction == "southbound",
@@ -158,6 +165,7 @@ def beside(planned: PlannedMission) -> list[Beside]:
     by_name = {burn.name: burn.duration_s for burn in (*made.burns, *made.reserves)}
     flown = {f"correction {number}": row.flown_s for number, row in enumerate(wishes.corrections, start=1)}
     flown |= {f"lunar orbit insertion {use.name}": use.flown_s for use in wishes.arrival.engines}
+    flown |= {f"lowering {number}": row.flown_s for number, row in enumerate(wishes.lowering, start=1)}
     if wishes.landing is not None:
         flown |= {"trim": wishes.landing.trim_flown_s, "descent orbit": wishes.landing.descent_orbit_flown_s}
     return [Beside(name, "s", by_name[name], seconds) for name, seconds in flown.items() if seconds is not None and name in by_name]

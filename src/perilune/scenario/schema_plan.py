@@ -1,10 +1,12 @@
 """The `[plan]` of a mission: what the flight-dynamics desk is asked for. Engines are those of the mission file, by name."""
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from perilune.scenario.schema_place import in_utc
+from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import Angle, NonNegative, Number, Percent, Positive, Table, Within
 
 
@@ -61,17 +63,38 @@ class ArrivalPlan(Table):
     engines: tuple[EngineUse, ...] = Field(min_length=1)
 
 
+class LoweringRow(Table):
+    """A burn about the Moon: at periapsis when it names a height of the apoapsis, at apoapsis when it names one of the periapsis."""
+
+    utc: AwareDatetime = Field(description="it is centred on the apsis nearest to this time")
+    apoapsis_altitude_km: Positive | None = None
+    periapsis_altitude_km: Positive | None = None
+    engine: str = Field(description="an engine or thruster group of the mission file")
+    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
+
+    _utc = field_validator("utc")(in_utc)
+
+    @model_validator(mode="after")
+    def _names_one_apsis(self) -> "LoweringRow":
+        if (self.apoapsis_altitude_km is None) == (self.periapsis_altitude_km is None):
+            raise complain(("", "must name either apoapsis_altitude_km or periapsis_altitude_km"))
+        return self
+
+
 class LandingPlan(Table):
     """When to leave the orbit, and when the plane may pass over the site."""
 
     trim_utc: AwareDatetime
     trim_flown_s: float | None = None
-    descent_orbit_utc: AwareDatetime
+    descent_orbit_utc: AwareDatetime | None = Field(default=None, description="without it, half an orbit before braking")
     descent_orbit_flown_s: float | None = None
     earliest_utc: AwareDatetime
     latest_utc: AwareDatetime
 
-    _utc = field_validator("trim_utc", "descent_orbit_utc", "earliest_utc", "latest_utc")(in_utc)
+    @field_validator("trim_utc", "descent_orbit_utc", "earliest_utc", "latest_utc")
+    @classmethod
+    def _utc(cls, moment: datetime | None) -> datetime | None:
+        return None if moment is None else in_utc(moment)
 
 
 class FlightOfPlan(Table):
@@ -107,6 +130,7 @@ class Plan(Table):
     errors: Errors | None = None
     arrival: ArrivalPlan
     small_engine: EngineUse
+    lowering: tuple[LoweringRow, ...] = ()
     landing: LandingPlan | None = None
     flight: FlightOfPlan | None = Field(default=None, description="without it the plan is not flown")
     tracking: CruiseTracking | None = None

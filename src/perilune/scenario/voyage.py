@@ -24,7 +24,16 @@ from perilune.sim.channels import all_channels
 from perilune.sim.coast import Orbit
 from perilune.sim.cruise import Cruise, cruise, placed
 from perilune.sim.mission import MissionState, Phase, PhaseKind
-from perilune.trajectory.flight_desk import Known, OrderedBurn, Wanted, corrected_course, descent_burn, insertion_burns, trim_burn
+from perilune.trajectory.flight_desk import (
+    Known,
+    OrderedBurn,
+    Wanted,
+    corrected_course,
+    descent_burn,
+    insertion_burns,
+    lowering_burn,
+    trim_burn,
+)
 from perilune.trajectory.flightpath import orbit_of
 from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
 from perilune.trajectory.order import Thruster
@@ -62,7 +71,7 @@ class Journey:
         """Every coast and every hundred ticks, to the ground or to the last phase's end."""
         try:
             with called_by(self.programs):
-                for leg in (self._corrected, self._inserted, self._lowered, self._landed):
+                for leg in (self._corrected, self._inserted, self._stepped_down, self._lowered, self._landed):
                     yield from leg()
                     if self.over():
                         return
@@ -159,12 +168,13 @@ class Journey:
         self.states = self.programs(placed, self.fleet, self.states, orbit, end)
         return tuple(legs)
 
-    def _awake(self, name: str, orders: FlightOrders, longest_s: float, burns: int = 0) -> Iterator[sim.Chunk]:
-        """Powered: until the burns are made and some time has passed, until the lander is down, or at the longest."""
+    def _awake(self, name: str, orders: FlightOrders | None, longest_s: float, burns: int = 0) -> Iterator[sim.Chunk]:
+        """Powered: until the burns are made and some time has passed, until the lander is down, or at the longest. No orders: nothing is sent."""
         first, programs = self.tick, self.programs
         end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
-        phase = Phase(name, PhaseKind.POWERED, first, end, True)
-        self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(True), orders)
+        phase = Phase(name, PhaseKind.POWERED, first, end, orders is not None)
+        sent = sim.nothing_new(self.fleet) if orders is None else orders
+        self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(orders is not None), sent)
         while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
             begun = self.tick
             self.states, record = programs(sim.fly_chunk, self.fleet, self.states, jnp.asarray(begun), all_channels)
@@ -241,14 +251,24 @@ class Journey:
         guess = due[0].ignition_s, due[0].duration_s
         yield from self._burnt(due, insertion_burns(self.voyage.desk.forces, self._known(), wanted, guess), self._rest())
 
+    def _stepped_down(self) -> Iterator[sim.Chunk]:
+        """From a wide orbit down, apsis by apsis."""
+        for due, row in zip(self.voyage.route.lowering, self.voyage.desk.order.lowering, strict=True):
+            yield from self._tracked(due.ignition_s)
+            if self.over():
+                return
+            burn = lowering_burn(self.voyage.desk.forces, self._known(), row, due.ignition_s + 0.5 * due.duration_s)
+            yield from self._burnt((due,), (burn,), self._rest())
+
     def _lowered(self) -> Iterator[sim.Chunk]:
         """Trim, and the burn to the orbit from which it brakes."""
         route, thruster = self.voyage.route, self.voyage.desk.order.small_engine
         yield from self._tracked(route.trim.ignition_s)
         if self.over():
             return
-        case = self._approaching(thruster)
-        way = approach(case, first_guess(case, self._pass(case), route.trim.ignition_s, route.descent.ignition_s))[0]
+        case, descent = self._approaching(thruster), self.voyage.desk.order.descent
+        descent_s = None if descent is None or descent.descent_burn is None else route.descent.ignition_s
+        way = approach(case, first_guess(case, self._pass(case), route.trim.ignition_s, descent_s))[0]
         trim = trim_burn(case, way, thruster)
         if trim is not None:
             yield from self._burnt((route.trim,), (trim,), self._rest())
@@ -259,16 +279,20 @@ class Journey:
         yield from self._burnt((route.descent,), (burn,), BACKWARDS)
 
     def _landed(self) -> Iterator[sim.Chunk]:
-        """The wait in the last orbit, and the powered descent."""
-        yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - float(self.settings.tracked_before_s))
-        if self.over():
-            return
-        self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
+        """The wait in the last orbit, and the powered descent. Within an orbit nobody tracks: flight software goes by what it knows."""
+        tracked_s = self._met_s(self.ignition_s) - float(self.settings.tracked_before_s)
+        tracked = tracked_s > self.now_s
+        if tracked:
+            yield from self._coast("pre-landing-orbit", tracked_s)
+            if self.over():
+                return
+            self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
         last = self.file.phases[-1]
         lead_s = max((float(phase.lead_s or 0.0) for phase in self.file.phases if phase.until == "ignition"), default=300.0)
         yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - lead_s)
         if not self.over():
-            yield from self._awake(last.name, self._orders((), BACKWARDS), lead_s + float(last.longest_s))
+            orders = self._orders((), BACKWARDS) if tracked else None
+            yield from self._awake(last.name, orders, lead_s + float(last.longest_s))
 
     def _approaching(self, thruster: Thruster) -> Approaching:
         known, desk = self._known(), self.voyage.desk

@@ -1,7 +1,7 @@
 """The desk while the mission flies: from the orbit that tracking finds, the burns that are left, one after another.
 
 **Model.** Each burn is found anew before it is made, from where the spacecraft is believed to be: a correction keeps the planned perilune; the
-insertion gives the orbit wanted its size, and its lowest point the place of the approach's; trim and descent-orbit burn lead to the ignition
+insertion gives the orbit wanted its size, and its lowest point the place of the approach's; a lowering is made at its apsis again; trim and descent-orbit burn lead to the ignition
 of the descent as in `lunar_orbit`, the second of them alone once the trim is made.
 **Error.** That of the desk's forces and of the state it is given.
 **Neglects** rise of thrust: the thrust of a burn is its nominal one from ignition to cut-off.
@@ -24,8 +24,9 @@ from perilune.trajectory.corrections import Correction, correction
 from perilune.trajectory.injection import Injection, Perilune
 from perilune.trajectory.insertion import AXIS_M, ECCENTRICITY, Braking, eccentricity_vector
 from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, flown, following, held, last, radial_axes
+from perilune.trajectory.lowering import apsis_burn, apsis_change
 from perilune.trajectory.lunar_orbit import Approaching, OrbitBurns, descent, descent_legs
-from perilune.trajectory.order import Thruster
+from perilune.trajectory.order import Lowering, Thruster
 from perilune.types import Scalar
 
 CORRECTION_MIN_M_S = 0.02  # a smaller one is not worth a burn
@@ -169,6 +170,14 @@ def insertion_burns(forces: Cislunar, known: Known, wanted: Wanted, guess: tuple
         burns.append(OrderedBurn(thruster, t_s, seconds, delta_v_m_s, -1.0, np.zeros(3)))
         t_s, mass_kg = t_s + seconds, float(leg.engine.mass_after_kg(jnp.asarray(mass_kg), seconds))
     return tuple(burns)
+
+
+def lowering_burn(forces: Cislunar, known: Known, row: Lowering, about_s: float) -> OrderedBurn:
+    """The line of the table for a burn at the apsis nearest to a time."""
+    case = apsis_change(forces, known.about_moon(), known.t_s, row)
+    found = apsis_burn(case, about_s)
+    delta_v_m_s = float(case.engine.delta_v_m_s(jnp.asarray(known.mass_kg), jnp.asarray(found.duration_s)))
+    return OrderedBurn(row.engine, found.ignition_s, found.duration_s, delta_v_m_s, found.sense, np.zeros(3))
 
 
 def trim_burn(case: Approaching, burns: OrbitBurns, thruster: Thruster) -> OrderedBurn | None:

@@ -79,9 +79,13 @@ class Arc(NamedTuple):
     leg: Leg
 
     @property
+    def end_s(self) -> float:
+        """Where it runs to."""
+        return self.t_s + float(self.leg.duration_s)
+
+    @property
     def span_s(self) -> tuple[float, float]:
-        other_s = self.t_s + float(self.leg.duration_s)
-        return min(self.t_s, other_s), max(self.t_s, other_s)
+        return min(self.t_s, self.end_s), max(self.t_s, self.end_s)
 
 
 class Path(NamedTuple):

@@ -224,9 +224,11 @@ def _aside_still(transfer: Transfer, plane: Float[Array, "3"], site_lfme: Vec3, 
     return _aside_of(transfer.forces, site_lfme, t_s, jax.tree.map(lambda c: jnp.broadcast_to(c, t_s.shape), normal))
 
 
-def first_guess(case: Approaching, over: Pass, trim_s: float, descent_s: float) -> OrbitBurns:
-    """Burns to start from: no trim, at a quarter turn from the site; the descent burn opposite to the ignition."""
+def first_guess(case: Approaching, over: Pass, trim_s: float, descent_s: float | None) -> OrbitBurns:
+    """Burns to start from: no trim, at a quarter turn from the site; the descent burn opposite to the ignition, without a time the last such place."""
     landing, gm = case.landing, float(case.forces.moon_field.gm_m3_s2)
+    if descent_s is None:
+        descent_s = over.t_s - float(landing.braking_s) - 0.5 * orbit_period_s(case.start, gm)
     trim_at_s = _when(case, case.start, float(case.t_start_s), trim_s, over, 0.5 * math.pi, 0.5)
     descent_at_s = _when(case, case.start, float(case.t_start_s), descent_s, over, math.pi + float(landing.arc_rad), 1.0)
     state = _coasted(case.forces, case.start, case.t_start_s, jnp.asarray(descent_at_s - float(case.t_start_s)))

@@ -49,6 +49,15 @@ class Corrections(NamedTuple):
     execution_share: float  # of a correction, left over as an error of velocity in each axis
 
 
+class Lowering(NamedTuple):
+    """A burn about the Moon, at the apsis nearest to a time, that brings the other apsis to a height."""
+
+    epoch: Epoch
+    at_periapsis: bool
+    altitude_m: float
+    engine: Thruster
+
+
 class Descent(NamedTuple):
     """The site, the orbit to ignite in, and what the braking takes."""
 
@@ -62,7 +71,7 @@ class Descent(NamedTuple):
     delta_v_m_s: float
     isp_s: float
     trim: Epoch
-    descent_burn: Epoch
+    descent_burn: Epoch | None  # None: half an orbit before braking
     earliest: Epoch
     latest: Epoch
     southbound: bool | None = None
@@ -79,3 +88,4 @@ class MissionOrder(NamedTuple):
     small_engine: Thruster  # corrections, trim, descent orbit
     corrections: Corrections | None = None
     descent: Descent | None = None
+    lowering: tuple[Lowering, ...] = ()

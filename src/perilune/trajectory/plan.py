@@ -17,18 +17,19 @@ import numpy as np
 
 from perilune.constants import G0_M_S2, RADIUS_EARTH_M, RADIUS_MOON_M
 from perilune.dynamics.cislunar import Cislunar, EarthFigure
-from perilune.dynamics.propagate import PointMass
 from perilune.moon.earth import load_earth_orientation
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import Selenographic
 from perilune.moon.gravity import SphericalHarmonicField
 from perilune.moon.time import DAY_S, Epoch
+from perilune.trajectory.arcs import arcs_of, burns_of, end_of, flown_earth
 from perilune.trajectory.corrections import Correction, expected_m_s
-from perilune.trajectory.flightpath import Arc, MissionPlan, PlannedBurn, Reserve, moment, planned_burn
+from perilune.trajectory.flightpath import Arc, MissionPlan, PlannedBurn, Reserve, moment
 from perilune.trajectory.injection import IMPULSE_N, Injection, Parking, Perilune, Transfer, guesses, injection, outbound, with_burn
 from perilune.trajectory.insertion import Braking, Insertion, InsertionBurn, arrival_c3_m2_s2, insertion, laid_out, solved_controls
-from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, flown, last
+from perilune.trajectory.legs import coast, last
 from perilune.trajectory.low_energy import SHORTEST_S, low_energy, with_real_burn
+from perilune.trajectory.lowering import apsis_burn, apsis_change, apsis_legs
 from perilune.trajectory.lunar_orbit import (
     Approaching,
     Landing,
@@ -40,7 +41,7 @@ from perilune.trajectory.lunar_orbit import (
     passes,
     passes_of_plane,
 )
-from perilune.trajectory.order import Descent, MissionOrder, Thruster
+from perilune.trajectory.order import Descent, MissionOrder
 from perilune.trajectory.refusal import BudgetError, CorrectionError, OrderError, PassError, TransferError
 from perilune.trajectory.transfer import insertion_m_s, plane_normals
 from perilune.trajectory.windows import FLIGHT_MAX_S, OrbitPair, cheapest_flight_s
@@ -90,9 +91,10 @@ def plan_mission(order: MissionOrder, field: SphericalHarmonicField, earth_field
         settled = _settled(desk, settled.transfer, settled.found, settled.burn)
     arcs, burns = _flown_to_orbit(desk, settled)
     over, ignition_s = None, None
+    more, more_burns = _lowered(desk, arcs[-1])
+    arcs, burns = arcs + more, burns + more_burns
     if desk.site is not None:
-        t_s, state = arcs[-1].t_s + float(arcs[-1].leg.duration_s), _end(desk, arcs[-1])
-        over, ignition_s, more, more_burns = _flown_to_ignition(desk, desk.site, t_s, state)
+        over, ignition_s, more, more_burns = _flown_to_ignition(desk, desk.site, arcs[-1])
         arcs, burns = arcs + more, burns + more_burns
     left_kg = budget(order, burns)
     c3 = arrival_c3_m2_s2(desk.forces, settled.transfer.perilune, settled.found)
@@ -118,7 +120,8 @@ def _opened(order: MissionOrder, field: SphericalHarmonicField, earth_field: Sph
     site = None if order.descent is None else (order.descent, landing_of(order))
     epoch = order.launch.injection.after(-BEFORE_S)
     last_epoch = order.launch.injection.after(FLIGHT_MAX_S)
-    for each in (order.arrival.ignition, order.descent.latest if order.descent is not None else None):
+    ends = [row.epoch for row in order.lowering] + ([] if order.descent is None else [order.descent.latest])
+    for each in (order.arrival.ignition, *ends):
         last_epoch = last_epoch if each is None else max(last_epoch, each)
     # Whole steps, so that missions of about a length share their compiled programs.
     span_s = EPHEMERIS_STEP_S * math.ceil((last_epoch.seconds_since(epoch) + AFTER_S) / EPHEMERIS_STEP_S)
@@ -133,8 +136,10 @@ def _refuse_disorder(order: MissionOrder) -> None:
         events += [(f"correction {number}", epoch) for number, epoch in enumerate(order.corrections.epochs, start=1)]
     if order.arrival.ignition is not None:
         events.append(("the insertion", order.arrival.ignition))
+    events += [(f"lowering {number}", row.epoch) for number, row in enumerate(order.lowering, start=1)]
     if order.descent is not None:
-        events += [("the trim", order.descent.trim), ("the descent-orbit burn", order.descent.descent_burn)]
+        events.append(("the trim", order.descent.trim))
+        events += [] if order.descent.descent_burn is None else [("the descent-orbit burn", order.descent.descent_burn)]
         events.append(("the end of the time to land", order.descent.latest))
     for (before, earlier), (after, later) in itertools.pairwise(events):
         if not earlier < later:
@@ -274,7 +279,7 @@ def _reserves(desk: _Desk, settled: _Settled) -> tuple[Reserve, ...]:
     if wanted is None:
         return ()
     t_s, start, legs = outbound(transfer.parking, jnp.asarray(settled.found.controls()[:3]), transfer.meeting_s)
-    state, t_s = last(_flown_earth(desk.forces, start, t_s, legs[:1])), t_s + legs[0].duration_s
+    state, t_s = last(flown_earth(desk.forces, start, t_s, legs[:1])), t_s + legs[0].duration_s
     state = eqx.tree_at(lambda each: each.mass_kg, state, jnp.asarray(float(order.mass_kg)))
     sigmas, engine, reserves = (wanted.position_sigma_m, wanted.velocity_sigma_m_s), order.small_engine.engine(), []
     for number, epoch in enumerate(wanted.epochs, start=1):
@@ -283,7 +288,7 @@ def _reserves(desk: _Desk, settled: _Settled) -> tuple[Reserve, ...]:
         duration_s = float(engine.duration_s(state.mass_kg, jnp.asarray(size_m_s)))
         after_kg = float(engine.mass_after_kg(state.mass_kg, duration_s))
         reserves.append(Reserve(f"correction {number}", order.small_engine, epoch, duration_s, size_m_s, float(state.mass_kg) - after_kg))
-        state = last(_flown_earth(desk.forces, state, t_s, (coast(case.burn_s - t_s),)))
+        state = last(flown_earth(desk.forces, state, t_s, (coast(case.burn_s - t_s),)))
         state, t_s = eqx.tree_at(lambda each: each.mass_kg, state, jnp.asarray(after_kg)), case.burn_s
         sigmas = (0.0, wanted.execution_share * size_m_s)
     return tuple(reserves)
@@ -298,62 +303,52 @@ def _insertion_case(desk: _Desk, transfer: Transfer, found: Injection) -> Insert
     return Insertion(desk.forces, braking, transfer.perilune, *(jnp.asarray(each) for each in wanted))
 
 
-@compiled
-def _flown_earth(forces: Cislunar, start: PointMass, t_s: jax.Array, legs: tuple[Leg, ...]):
-    return flown(about_earth(forces), start, t_s, legs)
-
-
-@compiled
-def _flown_moon(forces: Cislunar, start: PointMass, t_s: jax.Array, legs: tuple[Leg, ...]):
-    return flown(about_moon(forces), start, t_s, legs)
-
-
-def _end(desk: _Desk, arc: Arc) -> PointMass:
-    fly = _flown_earth if arc.centre == "earth" else _flown_moon
-    return last(fly(desk.forces, arc.start, jnp.asarray(arc.t_s), (arc.leg,)))
-
-
-def _arcs(desk: _Desk, centre: str, names: tuple[str, ...], start: PointMass, t_s: float, legs: tuple[Leg, ...]) -> list[Arc]:
-    """Legs one after another, each with the state it starts from."""
-    arcs = []
-    for name, leg in zip(names, legs, strict=True):
-        arcs.append(Arc(name, centre, t_s, start, leg))
-        t_s, start = t_s + float(leg.duration_s), _end(desk, arcs[-1])
-    return arcs
-
-
-def _burns(desk: _Desk, arcs: list[Arc], engines: dict[str, Thruster]) -> list[PlannedBurn]:
-    return [planned_burn(desk.forces, desk.epoch, arc, engines[arc.name], _end(desk, arc)) for arc in arcs if arc.name in engines]
-
-
 def _flown_to_orbit(desk: _Desk, settled: _Settled) -> tuple[list[Arc], list[PlannedBurn]]:
     """From ignition of the upper stage to the orbit about the Moon."""
     transfer, order = settled.transfer, desk.order
     t_s, start, legs = outbound(transfer.parking, jnp.asarray(settled.found.controls()[:3]), transfer.meeting_s)
-    arcs = _arcs(desk, "earth", ("translunar injection", "outbound"), start, float(t_s), legs)
+    arcs = arcs_of(desk.forces, "earth", ("translunar injection", "outbound"), start, float(t_s), legs)
     lowest, legs = laid_out(settled.case, jnp.asarray(solved_controls(settled.case, settled.burn)))
     back = Arc("", "moon", float(transfer.perilune.t_s), lowest, legs[0])
-    ignition_s, ignited = back.t_s + float(legs[0].duration_s), _end(desk, back)
+    ignition_s, ignited = back.t_s + float(legs[0].duration_s), end_of(desk.forces, back)
     arcs.append(Arc("inbound", "moon", ignition_s, ignited, coast(transfer.meeting_s - ignition_s)))
     names = tuple(f"lunar orbit insertion {each.name}" for each in order.arrival.engines)
-    arcs += _arcs(desk, "moon", names, ignited, ignition_s, legs[1:])
+    arcs += arcs_of(desk.forces, "moon", names, ignited, ignition_s, legs[1:])
     engines = {"translunar injection": order.launch.stage} | dict(zip(names, order.arrival.engines, strict=True))
-    return arcs, _burns(desk, arcs, engines)
+    return arcs, burns_of(desk.forces, desk.epoch, arcs, engines)
 
 
-def _flown_to_ignition(
-    desk: _Desk, site: tuple[Descent, Landing], t_s: float, state: PointMass
-) -> tuple[Pass, float, list[Arc], list[PlannedBurn]]:
+def _lowered(desk: _Desk, before: Arc) -> tuple[list[Arc], list[PlannedBurn]]:
+    """From the orbit after insertion to the one from which the lander goes down, burn by burn."""
+    arcs, burns = [], []
+    for number, row in enumerate(desk.order.lowering, start=1):
+        case = apsis_change(desk.forces, end_of(desk.forces, before), before.end_s, row)
+        legs = apsis_legs(case, *apsis_burn(case, float(desk.seconds(row.epoch))).solved())
+        names = ("first orbit" if number == 1 else f"orbit before lowering {number}", f"lowering {number}")
+        more = arcs_of(desk.forces, "moon", names, case.start, before.end_s, legs)
+        arcs, burns = arcs + more, burns + burns_of(desk.forces, desk.epoch, more, {names[1]: row.engine})
+        before = more[-1]
+    return arcs, burns
+
+
+def _flown_to_ignition(desk: _Desk, site: tuple[Descent, Landing], before: Arc) -> tuple[Pass, float, list[Arc], list[PlannedBurn]]:
     """From the orbit about the Moon to the ignition of the descent."""
-    descent, landing = site
+    (descent, landing), t_s, state = site, before.end_s, end_of(desk.forces, before)
     case = Approaching(desk.forces, desk.order.small_engine.engine(), state, jnp.asarray(t_s), landing)
     over = _pass(desk, descent, case)
-    guess = first_guess(case, over, float(desk.seconds(descent.trim)), float(desk.seconds(descent.descent_burn)))
+    descent_s = None if descent.descent_burn is None else float(desk.seconds(descent.descent_burn))
+    guess = first_guess(case, over, float(desk.seconds(descent.trim)), descent_s)
     burns: OrbitBurns = approach(case, guess)[0]
-    names = ("first orbit", "trim", "waiting orbit", "descent orbit", "pre-landing orbit")
-    arcs = _arcs(desk, "moon", names, state, t_s, chain(case, jnp.asarray(burns.controls())))
+    names = (
+        "orbit before the trim" if desk.order.lowering else "first orbit",
+        "trim",
+        "waiting orbit",
+        "descent orbit",
+        "pre-landing orbit",
+    )
+    arcs = arcs_of(desk.forces, "moon", names, state, t_s, chain(case, jnp.asarray(burns.controls())))
     engines = {"trim": desk.order.small_engine, "descent orbit": desk.order.small_engine}
-    return over, burns.ignition_s, arcs, _burns(desk, arcs, engines)
+    return over, burns.ignition_s, arcs, burns_of(desk.forces, desk.epoch, arcs, engines)
 
 
 def _pass(desk: _Desk, descent: Descent, case: Approaching) -> Pass:

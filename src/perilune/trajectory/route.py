@@ -7,7 +7,7 @@ import numpy as np
 from perilune.dynamics.propagate import PointMass
 from perilune.moon.frames import q_lfme_lci
 from perilune.trajectory.flight_desk import Aim, moved
-from perilune.trajectory.flightpath import MissionPlan
+from perilune.trajectory.flightpath import MissionPlan, Orbit, PlannedBurn, Reserve
 
 
 class Due(NamedTuple):
@@ -18,6 +18,7 @@ class Due(NamedTuple):
     ignition_s: float
     duration_s: float
     delta_v_m_s: float
+    orbit_after: Orbit | None = None  # unknown for a correction: its size is only expected
 
 
 class Route(NamedTuple):
@@ -29,6 +30,7 @@ class Route(NamedTuple):
     aim: Aim
     corrections: tuple[Due, ...]
     insertion: tuple[Due, ...]
+    lowering: tuple[Due, ...]
     trim: Due
     descent: Due
     ignition_s: float  # of the braking
@@ -49,14 +51,16 @@ def route_of(plan: MissionPlan) -> Route:
         aim=_aim(plan, lowest),
         corrections=tuple(burn for name, burn in due.items() if name.startswith("correction")),
         insertion=tuple(burn for name, burn in due.items() if name.startswith("lunar orbit insertion")),
+        lowering=tuple(burn for name, burn in due.items() if name.startswith("lowering")),
         trim=due["trim"],
         descent=due["descent orbit"],
         ignition_s=plan.ignition_s,
     )
 
 
-def _due(plan: MissionPlan, burn) -> Due:
-    return Due(burn.name, burn.engine.name, burn.ignition.seconds_since(plan.epoch), burn.duration_s, burn.delta_v_m_s)
+def _due(plan: MissionPlan, burn: PlannedBurn | Reserve) -> Due:
+    after = burn.orbit_after if isinstance(burn, PlannedBurn) else None
+    return Due(burn.name, burn.engine.name, burn.ignition.seconds_since(plan.epoch), burn.duration_s, burn.delta_v_m_s, after)
 
 
 def _three(vector) -> tuple[float, float, float]:
