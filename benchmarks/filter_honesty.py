@@ -4,7 +4,9 @@
 
 NEES: error' P^-1 error over its number of states, mean over the flights; NIS: innovation squared over its predicted variance. Both are 1 for
 an honest filter, above 1 if it is too sure of itself, below 1 if it is too modest. Truth is that of the very cycle of the filter's update.
-Terrain is the ground under the lander over the reference sphere that flight software holds; height is over that ground.
+Attitude is that of the body, with the mounting of the star tracker's head added to what the filter says of the head's. Terrain is
+the ground under the lander over the reference sphere that flight software holds, which follows from the filter's states of the ground where
+its ranges meet it; height is over that ground.
 """
 
 import argparse
@@ -19,7 +21,21 @@ import matplotlib
 import numpy as np
 
 from perilune.fsw.app import FILTER_EVERY
-from perilune.fsw.navigation.state import ATTITUDE, BIAS_ACCEL, BIAS_GYRO, POSITION, STATES, TERRAIN, VELOCITY
+from perilune.fsw.navigation.filter import NavigationFilter
+from perilune.fsw.navigation.ground import below
+from perilune.fsw.navigation.state import (
+    ATTITUDE,
+    AXES_OF_ATTITUDE,
+    AXES_OF_TERRAIN,
+    BIAS_ACCEL,
+    BIAS_GYRO,
+    POSITION,
+    STATES,
+    TERRAIN,
+    VELOCITY,
+    FilterState,
+    whole,
+)
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.load import load
@@ -66,9 +82,17 @@ def errors(mission: Mission, truth: WorldState, state: MissionState) -> jax.Arra
     return jnp.concatenate([*(part.array() for part in parts), (ground_m - nav.terrain_m)[None]])
 
 
+def told_covariance(navigation: NavigationFilter, known: FilterState) -> jax.Array:
+    """Of the lander and the ground below it, from the filter's own of the head's attitude and the ground where its ranges end."""
+    under = below(navigation.ground, known.sounding)
+    told = jnp.eye(STATES, STATES + 1).at[TERRAIN, TERRAIN].set(under.of_height).at[TERRAIN, STATES].set(under.of_slope)
+    more = navigation.star_tracker.mount_sigma_rad**2 * AXES_OF_ATTITUDE + under.variance_m2 * AXES_OF_TERRAIN
+    return told @ whole(known.P, known.border) @ told.T + jnp.diag(more)
+
+
 def look(mission: Mission, truth: WorldState, state: MissionState) -> dict[str, jax.Array]:
     """One lander at one update of its filter."""
-    error, P = errors(mission, truth, state), state.fsw.filter.P
+    error, P = errors(mission, truth, state), told_covariance(mission.fsw.navigation, state.fsw.filter)
     sigma = jnp.sqrt(jnp.diagonal(P))
     scaled, correlation = error / sigma, P / (sigma[:, None] * sigma[None, :])
     nees = []
@@ -81,8 +105,8 @@ def look(mission: Mission, truth: WorldState, state: MissionState) -> dict[str, 
     nees.append((height @ error) ** 2 / (height @ P @ height))
     reports = [getattr(state.fsw.filter.reports, name) for name in CHANNELS]
     return {
-        "error": error,
-        "sigma": sigma,
+        "error": jnp.append(error, height @ error),
+        "sigma": jnp.append(sigma, jnp.sqrt(height @ P @ height)),
         "nees": jnp.stack(nees),
         "nis": jnp.stack([(report.innovation / report.sigma) ** 2 for report in reports]),
         "fresh": jnp.stack([report.fresh for report in reports]),

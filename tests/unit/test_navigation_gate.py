@@ -12,7 +12,7 @@ import pytest
 from perilune.fsw.navigation.gate import GateMemory, GatePolicy, judge, open_memory, remember
 
 sys.path.append(str(Path(__file__).parents[1] / "consistency"))
-from navigation_case import flown_descent, navigation_filter, readings, value
+from navigation_case import flown_descent, level_ground, navigation_filter, readings, value
 
 from perilune.math.random import stream_of_seed
 
@@ -63,7 +63,7 @@ def altimeter_story(given: GatePolicy, jumps: list[bool]):
     truth = jax.tree.map(lambda leaf: leaf[0], flown_descent()[1])
     P = jnp.diag(jnp.asarray([100.0, 100.0, 100.0, 0.1, 0.1, 0.1])) ** 2
     state = nav_filter.init(truth.r_lci_m, truth.v_lci_m_s, truth.q_lci_body, P, value(1e-4), value(0.0))
-    seen = readings(nav_filter, truth, value(0.0), value(0.0), stream_of_seed(1))
+    seen = readings(nav_filter, truth, level_ground(0.0), value(0.0), stream_of_seed(1))
     mute = (seen.star_tracker.valid, seen.velocimeter.valid)
     seen = eqx.tree_at(lambda m: (m.star_tracker.valid, m.velocimeter.valid), seen, jax.tree.map(jnp.zeros_like, mute))
     update = eqx.filter_jit(nav_filter.update)
@@ -71,7 +71,7 @@ def altimeter_story(given: GatePolicy, jumps: list[bool]):
     for jump in jumps:
         fault = eqx.tree_at(lambda m: m.altimeter.range_m, seen, seen.altimeter.range_m + JUMP_M * jump)
         state = update(state, fault)
-        story.append((bool(state.reports.altimeter.used), float(state.nav.terrain_m), float(state.reports.altimeter.innovation)))
+        story.append((bool(state.reports.altimeter.used), float(state.nav.sounded_m), float(state.reports.altimeter.innovation)))
     return story
 
 

@@ -18,7 +18,7 @@ from perilune.math.vector import vec3
 from perilune.wire.uplink import StateVector
 
 sys.path.append(str(Path(__file__).parents[1] / "consistency"))
-from navigation_case import flown_descent, navigation_filter, readings, tracking_covariance_rac, value
+from navigation_case import flown_descent, level_ground, navigation_filter, readings, tracking_covariance_rac, value
 
 # A pre-landing orbit of 18 by 100 km at its highest point, and a pull beside the central term of the size of the Moon's second degree.
 PULL_M_S2 = np.array([2e-4, -1e-4, 3e-4])
@@ -85,10 +85,10 @@ def uplinked(clock_s: float, valid=YES) -> StateVector:
 def woken(nav_filter, vector, clock_s, stars_valid=YES):
     truth = jax.tree.map(lambda leaf: leaf[0], flown_descent()[1])
     state = nav_filter.init(vec3(R_M), vec3(V_M_S), truth.q_lci_body, 4.0 * tracking_covariance_rac(), value(1e-3), value(0.0))
-    state = eqx.tree_at(lambda s: (s.nav.terrain_m, s.nav.bias_gyro_rad_s), state, (value(70.0), vec3((1e-7, 0.0, 0.0))))
+    state = eqx.tree_at(lambda s: (s.nav.sounded_m, s.nav.bias_gyro_rad_s), state, (value(70.0), vec3((1e-7, 0.0, 0.0))))
     P = state.P.at[0, 9].set(1e-3).at[9, 0].set(1e-3).at[6, 12].set(1e-11).at[12, 6].set(1e-11)
     state = eqx.tree_at(lambda s: s.P, state, P)
-    seen = readings(nav_filter, truth, value(0.0), value(clock_s), stream_of_seed(8))
+    seen = readings(nav_filter, truth, level_ground(0.0), value(clock_s), stream_of_seed(8))
     q = from_rotation_vector(vec3((0.3, 0.0, 0.0)), "lci", "lci") @ truth.q_lci_body
     seen = eqx.tree_at(lambda m: (m.star_tracker.q_lci_body, m.star_tracker.valid), seen, (q, stars_valid))
     return state, seen, eqx.filter_jit(nav_filter.wake)(state, seen, vector)
@@ -119,7 +119,7 @@ def test_an_uplinked_state_replaces_the_own_orbit(nav_filter):
     assert np.allclose(after.P[:6, :6], rac_to_lci(tracking_covariance_rac(), vec3(R_M), vec3(V_M_S)), rtol=1e-12)
     assert np.all(after.P[:6, 6:] == 0.0)
     assert after.nav.q_lci_body.w == seen.star_tracker.q_lci_body.w
-    assert after.nav.terrain_m == 0.0 and after.P[15, 15] == nav_filter.ground.terrain_sigma_m**2
+    assert after.nav.sounded_m == after.nav.slope == after.nav.terrain_m == 0.0 and after.P[15, 15] == nav_filter.ground.terrain_sigma_m**2
     assert after.nav.bias_gyro_rad_s.x == state.nav.bias_gyro_rad_s.x
     assert np.array_equal(after.P[9:15, 9:15], state.P[9:15, 9:15])
     assert after.clock_s == seen.clock_s

@@ -276,7 +276,7 @@ class FlightSoftware(eqx.Module):
                 bias_accel_m_s2=nav.bias_accel_m_s2,
                 bias_gyro_rad_s=nav.bias_gyro_rad_s,
                 terrain_m=nav.terrain_m,
-                sigma=state.filter.sigma(),
+                sigma=self.navigation.sigma(state.filter),
                 altimeter=state.filter.reports.altimeter,
                 velocimeter=state.filter.reports.velocimeter,
                 star_tracker=state.filter.reports.star_tracker,

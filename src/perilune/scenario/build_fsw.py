@@ -47,12 +47,12 @@ from perilune.world.plant import LANDERS
 
 # Scale and misalignment of accelerometers act over a whole braking; biases hardly move within a descent.
 SCALE_SPAN_M_S = 1800.0
-# A pitch-up turns by about this much with the stars out of use.
-TURN_SPAN_RAD = 0.6
+# Turns act through the scale of the gyros as long as a braking lasts.
+TURN_MEMORY_S = 300.0
 BIAS_ACCEL_WALK_M_S2_SQRT_S = 1e-7
 BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
-GRAVITY_NOISE_M_S2_SQRT_S = 1e-4
+GRAVITY_NOISE_M_S2_SQRT_S = 2e-4
 COS_INCIDENCE_MIN = 0.4
 
 
@@ -177,8 +177,8 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
         imu=_imu_belief(file, scale),
         star_tracker=belief.StarTrackerBelief(
             boresight_body=vec3(units.star_tracker.boresight).unit(),
-            across_sigma_rad=scale * math.hypot(units.star_tracker.across_arcsec, units.star_tracker.mount_arcsec) * ARCSEC_RAD,
-            about_sigma_rad=scale * math.hypot(units.star_tracker.about_arcsec, units.star_tracker.mount_arcsec) * ARCSEC_RAD,
+            across_sigma_rad=scale * float(units.star_tracker.across_arcsec) * ARCSEC_RAD,
+            about_sigma_rad=scale * float(units.star_tracker.about_arcsec) * ARCSEC_RAD,
             mount_sigma_rad=scale * float(units.star_tracker.mount_arcsec) * ARCSEC_RAD,
         ),
         altimeter=belief.AltimeterBelief(
@@ -187,21 +187,26 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
             noise_floor_m=scale * math.hypot(units.altimeter.noise_floor_m, units.altimeter.bias_m),
             noise_slope=scale * 0.01 * math.hypot(units.altimeter.noise_percent, units.altimeter.scale_percent),
             cos_incidence_min=COS_INCIDENCE_MIN,
+            mount_sigma_rad=scale * 1e-3 * float(units.altimeter.mount_mrad),
         ),
         velocimeter=belief.VelocimeterBelief(
             beams_body=velocimeter_beams(units),
             antenna_from_imu_body_m=vec3(np.asarray(units.velocimeter.position_m) - r_imu),
             speed_floor_m_s=scale * float(units.velocimeter.speed_floor_m_s),
-            speed_slope=scale * 0.01 * math.hypot(units.velocimeter.speed_percent, units.velocimeter.scale_percent),
+            speed_slope=scale * 0.01 * float(units.velocimeter.speed_percent),
             range_floor_m=scale * float(units.velocimeter.range_floor_m),
             range_slope=scale * 0.01 * math.hypot(units.velocimeter.range_percent, units.velocimeter.scale_percent),
             cos_incidence_min=COS_INCIDENCE_MIN,
+            scale_sigma=scale * 0.01 * float(units.velocimeter.scale_percent),
+            mount_sigma_rad=scale * 1e-3 * float(units.velocimeter.mount_mrad),
         ),
         ground=belief.GroundBelief(
             radius_m=ground.reference_radius_m,
             terrain_sigma_m=float(file.belief.terrain_sigma_m),
-            terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
-            relief_factor=float(file.belief.relief_factor),
+            slope_sigma=float(file.belief.terrain_slope),
+            slope_correlation_m=1e3 * float(file.belief.slope_correlation_km),
+            small_relief_m=float(file.belief.small_relief_m),
+            small_slope=float(file.belief.small_slope),
             omega_lfme_lci_rad_s=omega_lci,
         ),
         gravity=belief.GravityBelief(GM_MOON_M3_S2, lumps, GRAVITY_NOISE_M_S2_SQRT_S),
@@ -221,15 +226,20 @@ def _imu_belief(file: MissionFile, scale: float) -> belief.ImuBelief:
     return belief.ImuBelief(
         velocity_walk_m_s_sqrt_s=scale * float(imu.accel_walk_ug_sqrt_hz) * G_MICRO_M_S2,
         angle_walk_rad_sqrt_s=scale * float(imu.gyro_walk_deg_sqrt_h) * DEG_PER_SQRT_HOUR_RAD_SQRT_S,
-        scale_sigma=scale * math.hypot(1e-6 * float(imu.accel_scale_ppm), 1e-3 * float(imu.accel_misalignment_mrad)),
+        scale_sigma=scale * _along_and_across(1e-6 * float(imu.accel_scale_ppm), 1e-3 * float(imu.accel_misalignment_mrad)),
         scale_span_m_s=SCALE_SPAN_M_S,
         bias_accel_sigma_m_s2=scale * float(imu.accel_bias_ug) * G_MICRO_M_S2,
         bias_accel_walk_m_s2_sqrt_s=BIAS_ACCEL_WALK_M_S2_SQRT_S,
         bias_gyro_sigma_rad_s=scale * float(imu.gyro_bias_deg_h) * DEG_PER_HOUR_RAD_S,
         bias_gyro_walk_rad_s_sqrt_s=BIAS_GYRO_WALK_RAD_S_SQRT_S,
-        gyro_scale_sigma=scale * math.hypot(1e-6 * float(imu.gyro_scale_ppm), 1e-3 * float(imu.gyro_misalignment_mrad)),
-        gyro_scale_span_rad=TURN_SPAN_RAD,
+        gyro_scale_sigma=scale * _along_and_across(1e-6 * float(imu.gyro_scale_ppm), 1e-3 * float(imu.gyro_misalignment_mrad)),
+        turn_memory_s=TURN_MEMORY_S,
     )
+
+
+def _along_and_across(scale: float, misalignment: float) -> float:
+    """Mean over three axes of what an input along one does: by its scale along it, by the misalignments across it."""
+    return math.sqrt((scale**2 + 2.0 * misalignment**2) / 3.0)
 
 
 def _gate(gate: Gate) -> GatePolicy:

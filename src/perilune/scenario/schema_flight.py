@@ -10,6 +10,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
+Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
 
@@ -18,7 +19,10 @@ class Belief(Table):
 
     terrain_sigma_m: Positive = Field(description="relief about the site's height, along the approach")
     terrain_correlation_km: Positive
-    relief_factor: Positive = Field(description="inflates the relief between a beam's footprint and the point below")
+    terrain_slope: Slope = Field(description="rms tangent of the ground along the approach, over some hundred metres")
+    slope_correlation_km: Positive = Field(description="way over which that slope is forgotten")
+    small_relief_m: Positive = Field(description="relief too small for that slope")
+    small_slope: Slope = Field(description="rms tangent of that relief")
     gravity_degree: Count = 8
     mass_start_kg: Positive | None = None
     mass_dry_kg: Positive | None = None

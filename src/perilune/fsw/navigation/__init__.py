@@ -1,1 +1,1 @@
-"""Navigation: an error-state Kalman filter of sixteen states, its gates and its models of the sensors."""
+"""Navigation: an error-state Kalman filter of seventeen states, its gates and its models of the sensors."""

@@ -16,8 +16,8 @@ class ImuBelief(eqx.Module):
     """Noise of the inertial unit, 1 sigma.
 
     **Model.** Scale and misalignment errors are constant and not estimated. They are covered by white noise of variance
-    `scale_sigma**2 * scale_span_m_s` per m/s of sensed velocity gain, which adds up to what they do over a burn of `scale_span_m_s`; and in
-    the same way for the gyros, over a turn of `gyro_scale_span_rad`.
+    `scale_sigma**2 * scale_span_m_s` per m/s of sensed velocity gain, which adds up to what they do over a burn of `scale_span_m_s`; for
+    the gyros by `gyro_scale_sigma**2` times the growth of the square of the turn of the last `turn_memory_s`.
     """
 
     velocity_walk_m_s_sqrt_s: Scalar
@@ -28,39 +28,40 @@ class ImuBelief(eqx.Module):
     bias_accel_walk_m_s2_sqrt_s: Scalar
     bias_gyro_sigma_rad_s: Scalar
     bias_gyro_walk_rad_s_sqrt_s: Scalar
-    gyro_scale_sigma: Scalar = 0.0  # scale and misalignment together
-    gyro_scale_span_rad: Scalar = 1.0  # turn over which they act
+    gyro_scale_sigma: Scalar = 0.0  # scale and misalignment, mean of the three axes
+    turn_memory_s: Scalar = 300.0
 
 
 class StarTrackerBelief(eqx.Module):
     """Noise of a reading, and how the head may sit askew.
 
-    **Model.** The mounting error is constant and not estimated; readings must not average it away. Each reading comes with so much doubt of
-    the attitude that its variance settles no lower than that of the mounting: `(2 mount**2 / across)**2`.
+    **Model.** The mounting error is constant and not estimated: the filter's attitude is that of the head's axes, and readings do not
+    average the mounting away because it is no part of what they are compared with. What is told of the body's attitude has it added.
     """
 
     boresight_body: Vec3
     across_sigma_rad: Scalar  # about the two axes across the boresight
     about_sigma_rad: Scalar  # about the boresight
-    mount_sigma_rad: Scalar = 0.0
-
-    def doubt_rad2(self) -> Scalar:
-        """Variance that comes with each reading."""
-        return (2.0 * self.mount_sigma_rad**2 / self.across_sigma_rad) ** 2
+    mount_sigma_rad: Scalar = 0.0  # about each axis
 
 
 class AltimeterBelief(eqx.Module):
-    """One beam. Noise is `noise_floor_m + noise_slope * range`, 1 sigma."""
+    """One beam. Noise is `noise_floor_m + noise_slope * range`, 1 sigma; the mounting error is common to all readings."""
 
     beam_body: Vec3
     antenna_from_imu_body_m: Vec3
     noise_floor_m: Scalar
     noise_slope: Scalar
     cos_incidence_min: Scalar  # on the reference sphere; beyond it a reading is not used
+    mount_sigma_rad: Scalar = 0.0
 
 
 class VelocimeterBelief(eqx.Module):
-    """Doppler beams from one antenna; noise per beam, 1 sigma, grows with closing speed and with range."""
+    """Doppler beams from one antenna; noise per beam, 1 sigma, grows with closing speed and with range.
+
+    **Model.** Scale errors of the beams and the mounting are constant and not estimated; readings must not average them away. Each cycle
+    of readings comes with so much doubt of the velocity that its variance settles no lower than theirs.
+    """
 
     beams_body: tuple[Vec3, ...]
     antenna_from_imu_body_m: Vec3
@@ -69,21 +70,34 @@ class VelocimeterBelief(eqx.Module):
     range_floor_m: Scalar
     range_slope: Scalar
     cos_incidence_min: Scalar
+    scale_sigma: Scalar = 0.0
+    mount_sigma_rad: Scalar = 0.0
 
 
 class GroundBelief(eqx.Module):
     """The ground as a sphere with relief.
 
-    **Model.** Height over the sphere is a first-order Gauss-Markov process of the distance flown over the ground. Heights a distance
-    apart differ with variance `2 sigma**2 (1 - exp(-distance / correlation))`; where a beam lands beside the point below, that
-    variance times `relief_factor` stands in its noise. The factor is for readings that follow each other over the same relief.
+    **Model.** Height over the sphere is a second-order Gauss-Markov process of the distance flown over the ground, with a slope: heights
+    close together differ in proportion to their distance, as on smooth ground. Its variance is `terrain_sigma_m**2`, that of its slope
+    `slope_sigma**2`; the slope is forgotten over `slope_correlation_m`, the height over `slope_correlation_m (terrain_sigma_m /
+    (slope_correlation_m slope_sigma))**2`. Relief too small for it, of `small_relief_m` with slopes of `small_slope`, is noise of each
+    reading, as much as is new since the last.
+    **Invalid when** `slope_correlation_m * slope_sigma` is not well below `terrain_sigma_m`.
+    **Reference.** Gelb (ed.), Applied Optimal Estimation (1974), on Gauss-Markov processes.
     """
 
     radius_m: Scalar
     terrain_sigma_m: Scalar
-    terrain_correlation_m: Scalar
-    relief_factor: Scalar
+    slope_sigma: Scalar  # tangent, along the way
+    slope_correlation_m: Scalar
+    small_relief_m: Scalar
+    small_slope: Scalar
     omega_lfme_lci_rad_s: Vec3  # spin of the Moon, lci axes
+
+    def rates_1_m(self) -> tuple[Scalar, Scalar]:
+        """At which height and slope are forgotten: the roots of the process, slow and fast."""
+        fast = 1.0 / self.slope_correlation_m
+        return (self.slope_sigma / self.terrain_sigma_m) ** 2 / fast, fast
 
 
 class GravityBelief(eqx.Module):

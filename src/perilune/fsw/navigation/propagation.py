@@ -5,14 +5,17 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perilune.fsw.navigation.belief import GravityBelief, GroundBelief, ImuBelief
+from perilune.fsw.navigation.ground import Shift, Sounding
 from perilune.fsw.navigation.state import (
     AXES_OF_ATTITUDE,
     AXES_OF_BIAS_ACCEL,
     AXES_OF_BIAS_GYRO,
+    AXES_OF_TERRAIN,
     AXES_OF_VELOCITY,
     IDENTITY,
     STATES,
     TERRAIN,
+    Border,
     NavState,
     SinceUpdate,
 )
@@ -65,6 +68,8 @@ def mechanised(nav: NavState, imu: ImuReading, other_accel_lci_m_s2: Vec3, gm_m3
         q_lci_body=(q_mid @ half_turn).normalised(),
         bias_accel_m_s2=nav.bias_accel_m_s2,
         bias_gyro_rad_s=nav.bias_gyro_rad_s,
+        sounded_m=nav.sounded_m,
+        slope=nav.slope,
         terrain_m=nav.terrain_m,
         omega_body_lci_rad_s=rate,
         specific_force_body_m_s2=force,
@@ -82,17 +87,21 @@ def sensed_delta_v_lci_m_s(nav: NavState, since: SinceUpdate, gravity_lci_m_s2: 
     return nav.v_lci_m_s - since.v_start_lci_m_s - gravity_lci_m_s2 * since.interval_s
 
 
-def decay_of_terrain(r_lci_m: Vec3, v_lci_m_s: Vec3, ground: GroundBelief, interval_s: Scalar) -> Scalar:
-    """Correlation of the ground below with the ground below an interval earlier."""
-    up = r_lci_m.unit()
-    v_ground_m_s = v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(r_lci_m)
-    across_m_s = (v_ground_m_s - up * up.dot(v_ground_m_s)).norm()
-    distance_m = across_m_s * interval_s * ground.radius_m / r_lci_m.norm()
-    return jnp.exp(-distance_m / ground.terrain_correlation_m)
+def way_of_spot_lci_m(nav: NavState, since: SinceUpdate, ground: GroundBelief, last: Sounding, now: Sounding) -> Vec3:
+    """How far the spot of the ground that the ranges tell has moved since the last update, over the turning ground."""
+    v_level_m_s = level_velocity_m_s(nav, ground)
+    return v_level_m_s * (since.interval_s * ground.radius_m / nav.r_lci_m.norm()) + now.offset_lci_m - last.offset_lci_m
+
+
+def level_velocity_m_s(nav: NavState, ground: GroundBelief) -> Vec3:
+    """Over the turning ground, without its vertical part; lci axes."""
+    up = nav.r_lci_m.unit()
+    v_ground_m_s = nav.v_lci_m_s - ground.omega_lfme_lci_rad_s.cross(nav.r_lci_m)
+    return v_ground_m_s - up * up.dot(v_ground_m_s)
 
 
 def process_noise(imu: ImuBelief, gravity: GravityBelief, since: SinceUpdate, delta_v_lci_m_s: Vec3) -> Row:
-    """Variance that the interval adds to each state, terrain apart."""
+    """Variance that the interval adds to each state, the ground apart."""
     span = since.interval_s
     scale = imu.scale_sigma**2 * imu.scale_span_m_s * delta_v_lci_m_s.norm()
     velocity = imu.velocity_walk_m_s_sqrt_s**2 * since.integrated_s + gravity.noise_m_s2_sqrt_s**2 * span + scale
@@ -118,10 +127,10 @@ def cross_matrix(vector: Vec3) -> Block:
     return jnp.stack([zero, -z, y, z, zero, -x, -y, x, zero]).reshape(3, 3)
 
 
-def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s2: Scalar, terrain_decay: Scalar) -> Covariance:
+def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s2: Scalar, shift: Shift) -> Covariance:
     """The error's step over the interval since the last update.
 
-    **Model.** d(r)/dt = v; d(v)/dt = G r + phi x f - C b_accel; d(phi)/dt = -C b_gyro; biases constant; terrain decays. G is the
+    **Model.** d(r)/dt = v; d(v)/dt = G r + phi x f - C b_accel; d(phi)/dt = -C b_gyro; biases constant; the ground as in `shifted`. G is the
     central field's gradient, C the body's axes in lci, f the mean specific force.
     **Error.** Third order in the interval; C is taken at its end, so a turn of 1 degree within it misdirects a bias by as much.
     **Neglects** the gradient of the non-central field: about 1 % of G.
@@ -142,7 +151,24 @@ def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s
         ]
     )
     upper = jnp.concatenate([upper, jnp.zeros((9, 1))], axis=1)
-    return jnp.concatenate([upper, (KEPT + terrain_decay * KEPT_TERRAIN)[9:]])
+    return jnp.concatenate([upper, (KEPT + shift.height_height * KEPT_TERRAIN)[9:]])
+
+
+def with_slope(
+    P: Covariance, moved: Covariance, F: Covariance, border: Border, shift: Shift, height_noise_m2: Scalar
+) -> tuple[Covariance, Border]:
+    """The step's covariance with what the slope does to the height, and the slope's own.
+
+    `P` is the covariance before the step and `moved` that after it without the slope; `height_noise_m2` comes to the height's.
+    """
+    tied, height = border.ties, shift.slope_height * P[TERRAIN] + shift.slope_slope * border.ties
+    lift = F @ (shift.height_slope * tied)
+    corner = shift.height_slope**2 * border.variance + height_noise_m2
+    moved = moved + lift[:, None] * AXES_OF_TERRAIN[None, :] + AXES_OF_TERRAIN[:, None] * lift[None, :] + corner * KEPT_TERRAIN
+    along = shift.slope_height * tied[TERRAIN] + shift.slope_slope * border.variance
+    ties = F @ height + (shift.height_slope * along + shift.noise_both) * AXES_OF_TERRAIN
+    variance = shift.slope_height * height[TERRAIN] + shift.slope_slope * along + shift.noise_slope
+    return moved, Border(ties, variance)
 
 
 def covariance_after(P: Covariance, F: Covariance, noise: Row) -> Covariance:

@@ -2,7 +2,9 @@
 
 The error is truth minus estimate; for attitude it is the rotation vector phi in lci axes with `R_true = exp([phi x]) R_est`.
 Order: position lci (m), velocity lci (m/s), attitude lci (rad), accelerometer bias body (m/s2), gyro bias body (rad/s),
-height of the ground below over the reference sphere (m).
+height of the ground that the ranges tell over the reference sphere (m). A seventeenth state, the slope of that ground along the way
+(tangent), is measured by nothing but the height; its covariance stands beside the matrix as a border, because products of sixteen by
+sixteen cost half of those of seventeen.
 """
 
 import equinox as eqx
@@ -11,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perilune.fsw.navigation.gate import GateMemory, open_memory
+from perilune.fsw.navigation.ground import Sounding
 from perilune.math.rotation import Rotation, from_rotation_vector
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
@@ -43,7 +46,9 @@ class NavState(eqx.Module):
     q_lci_body: Rotation
     bias_accel_m_s2: Vec3  # body axes
     bias_gyro_rad_s: Vec3  # body axes
-    terrain_m: Scalar
+    sounded_m: Scalar  # height of the ground where the ranges meet it
+    slope: Scalar  # of the ground there, rising along the way
+    terrain_m: Scalar  # height of the ground below, as follows from the two
     omega_body_lci_rad_s: Vec3  # body axes, mean of the last cycle, bias taken off
     specific_force_body_m_s2: Vec3  # mean of the last cycle, bias taken off; zero while coasting
 
@@ -54,6 +59,20 @@ class SinceUpdate(eqx.Module):
     interval_s: Scalar
     integrated_s: Scalar  # the part of it in which the accelerometers were integrated
     v_start_lci_m_s: Vec3
+
+
+class Border(eqx.Module):
+    """What the covariance has of the slope: with each of the other states, and of itself."""
+
+    ties: Float[Array, "16"]
+    variance: Scalar
+
+
+class Turn(eqx.Module):
+    """Through which errors of the gyros' scale and alignment act: a sum that fades; body axes."""
+
+    late_body_rad: Vec3
+    at_stars_body_rad: Vec3  # what it was when the stars were last heard, faded alike
 
 
 class Channels(eqx.Module):
@@ -77,15 +96,14 @@ class Reports(eqx.Module):
 class FilterState(eqx.Module):
     nav: NavState
     P: Float[Array, "16 16"]
+    border: Border
     clock_s: Scalar
     since: SinceUpdate
+    turn: Turn
+    sounding: Sounding
     perturbation_lci_m_s2: Vec3  # non-central gravity, held between evaluations
     memories: Channels
     reports: Reports
-
-    def sigma(self) -> Float[Array, "16"]:
-        """Square roots of the covariance's diagonal, in the filter's order."""
-        return jnp.sqrt(jnp.sum(self.P * IDENTITY, axis=1))
 
 
 def nothing_since(nav: NavState) -> SinceUpdate:
@@ -104,11 +122,17 @@ def open_channels() -> Channels:
     return Channels(open_memory(), open_memory(), open_memory(), open_memory())
 
 
+def whole(P: Float[Array, "16 16"], border: Border) -> Float[Array, "17 17"]:
+    """The covariance of all states, the slope last."""
+    side = border.ties[:, None]
+    return jnp.block([[P, side], [side.T, jnp.reshape(border.variance, (1, 1))]])
+
+
 def part(error: Float[Array, "16"], indices: tuple[int, int, int]) -> Vec3:
     return Vec3(*(error[i] for i in indices))
 
 
-def injected(nav: NavState, error: Float[Array, "16"]) -> NavState:
+def injected(nav: NavState, error: Float[Array, "16"], slope_error: Scalar) -> NavState:
     """The estimate with the estimated error put in.
 
     **Neglects** the turn of the attitude covariance by half the correction (the reset's Jacobian): 5e-5 of it for 20 arcsec.
@@ -120,6 +144,8 @@ def injected(nav: NavState, error: Float[Array, "16"]) -> NavState:
         q_lci_body=(turn @ nav.q_lci_body).normalised(),
         bias_accel_m_s2=nav.bias_accel_m_s2 + part(error, BIAS_ACCEL),
         bias_gyro_rad_s=nav.bias_gyro_rad_s + part(error, BIAS_GYRO),
+        sounded_m=nav.sounded_m + error[TERRAIN],
+        slope=nav.slope + slope_error,
         terrain_m=nav.terrain_m + error[TERRAIN],
         omega_body_lci_rad_s=nav.omega_body_lci_rad_s - part(error, BIAS_GYRO),
         specific_force_body_m_s2=nav.specific_force_body_m_s2,

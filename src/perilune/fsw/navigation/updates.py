@@ -2,7 +2,7 @@
 
 **Model.** Each measurement in turn sees the covariance and the error that those before it have left. Within a channel the covariance
 is not rewritten each time: the small matrix `M = H P H'` is eliminated row by row, each row behind its gate, and the channel changes
-P once, by `W' W`. It is the same arithmetic as updating in turn, in dense products that the compiler does not repeat.
+P once, by `W' W`, and its border, the slope, by the same. It is the same arithmetic as updating in turn, in dense products that the compiler does not repeat.
 
 **Reference.** Bierman, Factorization Methods for Discrete Sequential Estimation (1977), on sequential scalar updates.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perilune.fsw.navigation.gate import GateMemory, GatePolicy, is_due, judge, remember
-from perilune.fsw.navigation.state import IDENTITY, quiet_report
+from perilune.fsw.navigation.state import IDENTITY, Border, quiet_report
 from perilune.types import Flag, Scalar
 from perilune.wire.telemetry import GateReport
 
@@ -58,7 +58,9 @@ class Estimate(eqx.Module):
     """Covariance and estimated error while the readings of one cycle are absorbed."""
 
     P: Covariance
+    border: Border
     error: Row
+    slope_error: Scalar
 
 
 class Outcome(eqx.Module):
@@ -73,14 +75,13 @@ def doubted(P: Covariance, channels: list[Channel]) -> Covariance:
 
     The states that it is there to measure get at least the square of what it now says they are wrong by, so that it is consistent.
     """
-    added = jnp.zeros(len(IDENTITY))
-    for channel in channels:
-        due = is_due(channel.policy, channel.memory)
-        for row in channel.rows:
-            claim = due & row.fresh & jnp.isfinite(row.innovation)
-            doubt = _once([[jnp.where(claim, row.innovation**2 + row.own_reset, 0.0)]])
-            added = added + doubt[0, 0] * IDENTITY[list(row.own)].sum(axis=0)
-    return P + IDENTITY * added[None, :]
+    rows = [(row, is_due(channel.policy, channel.memory)) for channel in channels for row in channel.rows]
+    if not rows:
+        return P
+    claims = [due & row.fresh & jnp.isfinite(row.innovation) for row, due in rows]
+    doubts = [jnp.where(claim, row.innovation**2 + row.own_reset, 0.0) for claim, (row, _) in zip(claims, rows, strict=True)]
+    owns = np.stack([IDENTITY[list(row.own)].sum(axis=0) for row, _ in rows])
+    return P + IDENTITY * (jnp.stack(doubts) @ owns)[None, :]
 
 
 def _slopes(row: Measured) -> Row:
@@ -104,11 +105,14 @@ def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, GateMemory
     HP = H @ estimate.P
     table = _once(_eliminated(HP @ H.T, H @ estimate.error, channel))
     W = table[:, :count] @ HP
-    error = estimate.error + table[:, count] @ W
+    pulls = table[:, count]
+    slopes = table[:, :count] @ (H @ estimate.border.ties)
+    border = Border(estimate.border.ties - slopes @ W, estimate.border.variance - slopes @ slopes)
+    error, slope_error = estimate.error + pulls @ W, estimate.slope_error + pulls @ slopes
     outcomes = [
         Outcome(table[k, count + 1], table[k, count + 2], table[k, count + 3] > 0.5, row.fresh) for k, row in enumerate(channel.rows)
     ]
-    return Estimate(estimate.P - W.T @ W, error), remembered(channel, outcomes), reported(outcomes)
+    return Estimate(estimate.P - W.T @ W, border, error, slope_error), remembered(channel, outcomes), reported(outcomes)
 
 
 def _eliminated(M: Float[Array, "n n"], told: Float[Array, " n"], channel: Channel) -> list[list[Scalar]]:

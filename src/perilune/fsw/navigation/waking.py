@@ -14,6 +14,7 @@ from perilune.fsw.navigation.state import (
     AXES_OF_ORBIT,
     STATES,
     TERRAIN,
+    Border,
     FilterState,
     NavState,
 )
@@ -54,15 +55,20 @@ class Carried(eqx.Module):
 
 
 def nav_at(r_lci_m: Vec3, v_lci_m_s: Vec3, q_lci_body: Rotation) -> NavState:
-    zero = zero_vec3()
-    return NavState(r_lci_m, v_lci_m_s, q_lci_body, zero, zero, jnp.zeros(()), zero, zero)
+    zero, level = zero_vec3(), jnp.zeros(())
+    return NavState(r_lci_m, v_lci_m_s, q_lci_body, zero, zero, level, level, level, zero, zero)
 
 
 def initial_covariance(P_rv_lci: Covariance6, attitude_sigma_rad: Scalar, imu: ImuBelief, ground: GroundBelief) -> Float[Array, "16 16"]:
     """Blocks without correlation between them."""
-    sigmas = (attitude_sigma_rad,) * 3 + (imu.bias_accel_sigma_m_s2,) * 3 + (imu.bias_gyro_sigma_rad_s,) * 3 + (ground.terrain_sigma_m,)
+    sigmas = (attitude_sigma_rad,) * 3 + (imu.bias_accel_sigma_m_s2,) * 3 + (imu.bias_gyro_sigma_rad_s,) * 3
+    sigmas = (*sigmas, ground.terrain_sigma_m)
     rest = jnp.stack([jnp.asarray(sigma, dtype=float) ** 2 for sigma in sigmas])
     return jnp.zeros((STATES, STATES)).at[:6, :6].set(P_rv_lci).at[6:, 6:].set(jnp.diag(rest))
+
+
+def unknown_slope(ground: GroundBelief) -> Border:
+    return Border(jnp.zeros(STATES), jnp.asarray(ground.slope_sigma, dtype=float) ** 2)
 
 
 def _rates(orbit: Orbit, gravity: GravityBelief, clock_s: Scalar) -> Orbit:
