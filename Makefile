@@ -10,7 +10,7 @@ fly: $(VENV)/.installed
 	$(BIN)/perilune fly luna-25
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

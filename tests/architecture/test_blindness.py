@@ -18,12 +18,9 @@ from perilune.wire.measurements import Measurements
 from perilune.wire.telemetry import Mode
 from perilune.world.plant import World
 
-# One worker flies the fleet for all tests that need it.
-pytestmark = pytest.mark.xdist_group("fleet")
-
 Wiring = Callable[[Mission], Mission]
 # Unoptimised programs compile in half the time; what they depend on is the same.
-COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
+COMPILE_QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False}
 
 
 class Look(NamedTuple):

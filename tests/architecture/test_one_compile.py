@@ -3,16 +3,12 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import pytest
 
 from flown_fleet import TRACES, awake, chunk, fleet_with
 from perilune.faults.plan import FaultRow, Kind, Trigger, fault_plan
 from perilune.scenario.build import build
 from perilune.scenario.load import load
 from perilune.sim import fly as sim
-
-# One worker flies the fleet for all tests that need it.
-pytestmark = pytest.mark.xdist_group("fleet")
 
 
 def shape_of(tree) -> list[str]:

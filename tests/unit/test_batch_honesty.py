@@ -1,13 +1,9 @@
 """A lander's flight is its own: its batch-mates, their faults and their order do not move it by a bit, at one batch width."""
 
 import numpy as np
-import pytest
 
 from flown_fleet import WIDTH, different_leaves, lander
 from perilune.sim.outcome import Outcome
-
-# One worker flies the fleet for all tests that need it.
-pytestmark = pytest.mark.xdist_group("fleet")
 
 
 def test_four_healthy_landers_land(healthy):

@@ -14,8 +14,6 @@ from perilune.trajectory.flightpath import HEAD, burn_rows
 from perilune.trajectory.injection import MEETING_M
 from perilune.trajectory.orbit_files import segments
 
-pytestmark = pytest.mark.xdist_group("luna plan")
-
 # Roscosmos, 2023-08: lunar orbit "91.4 x 112.6 km, 82.087 deg, node 270.53 deg" after the insertion of 16 August. The desk was given the
 # heights and the inclination, not the node: that follows from the dates. The frame of the published node is not stated.
 FLOWN_NODE_DEG, NODE_DEG = 270.53, 0.5

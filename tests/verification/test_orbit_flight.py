@@ -15,8 +15,6 @@ from perilune.sim.outcome import Outcome
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.wire.telemetry import Mode
 
-pytestmark = pytest.mark.xdist_group("fleet")
-
 DEAF = 3  # the place in the batch of the lander without accelerometers
 # Counted burns end by what each flight's thrust (3 % a thruster, eight of them), mass (1 % of propellant) and tail-off make of them.
 BURN_SPREAD_S = 4.0

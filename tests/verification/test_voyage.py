@@ -7,8 +7,6 @@ from perilune.scenario import build_voyage
 from perilune.scenario.flight import fly
 from perilune.sim.recording import to_netcdf
 
-pytestmark = pytest.mark.xdist_group("luna plan")
-
 # Thrust is known to 1 % (eight thrusters: 3 % each), mass to 1 %, and a cycle is 0.1 s.
 LENGTH_SHARE, LENGTH_S = 0.05, 0.5
 # The arrival is a kilometre of orbit determination and a burn's error of a percent away from the orbit that was wanted.
