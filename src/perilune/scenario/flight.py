@@ -147,13 +147,14 @@ def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progres
         progress(_look(plan, *powered[-1]))
     if not powered:
         raise ScenarioError(f"{file.name}: no powered phase was flown")
-    verdict = jax.tree.map(lambda a: np.asarray(a)[0], (coasts + [each[0] for each in powered])[-1].states.verdict)
+    flown = sorted((*coasts, *(each[0] for each in powered)), key=lambda chunk: chunk.first_tick)
+    verdict = jax.tree.map(lambda a: np.asarray(a)[0], flown[-1].states.verdict)
     own = eqx.combine(jax.tree.map(lambda a: a[0], eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
     story = Story(
         time_s=np.concatenate([times for _, _, times in powered]),
         channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
         coasts=_trails(own, coasts, (programs, journey)),
-        phases=tuple(dict.fromkeys(chunk.phase for chunk in sorted((*coasts, *(each[0] for each in powered)), key=lambda c: c.first_tick))),
+        phases=tuple(dict.fromkeys(chunk.phase for chunk in flown)),
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
     outcome = outcome_of(plan, verdict, story, asked)
