@@ -17,7 +17,7 @@ from perilune.fsw.navigation.belief import (
 )
 from perilune.fsw.navigation.filter import NavigationFilter
 from perilune.fsw.navigation.gate import GatePolicy
-from perilune.fsw.navigation.ground import Sounding, bend_variance_m2, downrange_of, no_sounding, shifted, small_variance_m2
+from perilune.fsw.navigation.ground import Sounding, downrange_of, no_sounding, step_of_ground
 from perilune.fsw.navigation.propagation import central_accel_m_s2, level_velocity_m_s, mechanised, way_of_spot_lci_m
 from perilune.fsw.navigation.state import FilterState
 from perilune.fsw.navigation.waking import nav_at, rac_to_lci
@@ -188,18 +188,17 @@ def slant_m(truth: Flown, antenna_body_m: Vec3, beam_body: Vec3, sphere_m):
 
 
 class TrueGround(eqx.Module):
-    """Height and slope where the ranges meet the ground, and the variance of the small relief that is new there."""
+    """Height and slope where the ranges meet the ground."""
 
     height_m: jax.Array
     slope: jax.Array
     sounding: Sounding
-    small_m2: jax.Array
 
 
 def first_ground(nav: NavigationFilter, start, stream: Stream) -> TrueGround:
     ground, draw = nav.ground, stream.named("first ground")
     sounding = no_sounding(downrange_of(level_velocity_m_s(start, ground), start.v_lci_m_s.unit()))
-    return TrueGround(ground.terrain_sigma_m * draw.normal(0), ground.slope_sigma * draw.normal(1), sounding, value(0.0))
+    return TrueGround(ground.terrain_sigma_m * draw.normal(0), ground.slope_sigma * draw.normal(1), sounding)
 
 
 def as_known(state: FilterState, truth: Flown, ground: TrueGround) -> FilterState:
@@ -214,29 +213,25 @@ def next_ground(nav: NavigationFilter, state: FilterState, truth: Flown, ground:
     known, draw = as_known(state, truth, ground), stream.named("ground")
     sounding = nav.sounding_of(known, readings(nav, truth, ground, state.clock_s, stream))
     way_m = way_of_spot_lci_m(known.nav, state.since, nav.ground, ground.sounding, sounding)
-    shift = shifted(nav.ground, way_m, sounding.downrange_lci)
-    bend_m2 = jnp.abs(bend_variance_m2(nav.ground, sounding.reach_m) - bend_variance_m2(nav.ground, ground.sounding.reach_m))
+    shift = step_of_ground(nav.ground, way_m, ground.sounding, sounding)
     noise_m = jnp.sqrt(shift.noise_height) * draw.normal(0)
     tied = shift.noise_both / jnp.sqrt(shift.noise_height)
     noise = tied * draw.normal(0) + jnp.sqrt(shift.noise_slope - tied**2) * draw.normal(1)
-    height_m = shift.height_height * ground.height_m + shift.height_slope * ground.slope + noise_m + jnp.sqrt(bend_m2) * draw.normal(2)
+    height_m = shift.height_height * ground.height_m + shift.height_slope * ground.slope + noise_m
     slope = shift.slope_height * ground.height_m + shift.slope_slope * ground.slope + noise
-    moved_m = way_m.norm() + jnp.abs(sounding.reach_m - ground.sounding.reach_m)
-    return TrueGround(height_m, slope, sounding, small_variance_m2(nav.ground, moved_m))
+    return TrueGround(height_m, slope, sounding)
 
 
 def level_ground(height_m: float) -> TrueGround:
-    return TrueGround(value(height_m), value(0.0), no_sounding(vec3((0.0, 1.0, 0.0))), value(0.0))
+    return TrueGround(value(height_m), value(0.0), no_sounding(vec3((0.0, 1.0, 0.0))))
 
 
 def read_altimeter(nav: NavigationFilter, truth: Flown, ground: TrueGround, stream: Stream) -> RangeReading:
     belief, noise = nav.altimeter, stream.named("altimeter")
     sphere_m = nav.ground.radius_m + ground.height_m
-    level_m, _ = slant_m(truth, belief.antenna_from_imu_body_m, belief.beam_body, sphere_m)
-    relief_m = jnp.sqrt(ground.small_m2) * noise.normal(0)
-    range_m, _ = slant_m(truth, belief.antenna_from_imu_body_m, belief.beam_body, sphere_m + relief_m)
-    sigma_m = belief.noise_floor_m + belief.noise_slope * level_m
-    return RangeReading(range_m + sigma_m * noise.normal(1), jnp.asarray(True))
+    range_m, _ = slant_m(truth, belief.antenna_from_imu_body_m, belief.beam_body, sphere_m)
+    sigma_m = belief.noise_floor_m + belief.noise_slope * range_m
+    return RangeReading(range_m + sigma_m * noise.normal(0), jnp.asarray(True))
 
 
 def read_velocimeter(nav: NavigationFilter, truth: Flown, ground: TrueGround, stream: Stream) -> VelocimeterReading:
@@ -249,8 +244,7 @@ def read_velocimeter(nav: NavigationFilter, truth: Flown, ground: TrueGround, st
     valid = jnp.stack([low & (slant_m(truth, arm, beam, sphere_m)[1] > COS_INCIDENCE_HEARD) for beam in belief.beams_body])
     speeds, ranges = [], []
     for i, beam in enumerate(belief.beams_body):
-        relief_m = jnp.sqrt(ground.small_m2) * noise.normal(20 + i)
-        closing, range_m = v_body.dot(beam), slant_m(truth, arm, beam, sphere_m + relief_m)[0]
+        closing, range_m = v_body.dot(beam), slant_m(truth, arm, beam, sphere_m)[0]
         speeds.append(closing + (belief.speed_floor_m_s + belief.speed_slope * jnp.abs(closing)) * noise.normal(i))
         ranges.append(range_m + (belief.range_floor_m + belief.range_slope * range_m) * noise.normal(8 + i))
     return VelocimeterReading(jnp.stack(speeds), jnp.stack(ranges), valid)

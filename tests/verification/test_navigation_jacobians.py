@@ -54,9 +54,9 @@ def rows_of(kind, nav_filter, nav, seen):
     ground = nav_filter.ground
     return {
         "stars": lambda: star_tracker_rows(nav, seen.star_tracker, nav_filter.star_tracker),
-        "altimeter": lambda: [altimeter_row(nav, seen.altimeter, nav_filter.altimeter, ground, value(0.0))],
+        "altimeter": lambda: [altimeter_row(nav, seen.altimeter, nav_filter.altimeter, ground)],
         "velocimeter": lambda: velocimeter_rows(nav, seen.velocimeter, nav_filter.velocimeter, ground),
-        "height": lambda: [velocimeter_height_row(nav, seen.velocimeter, nav_filter.velocimeter, ground, value(0.0))],
+        "height": lambda: [velocimeter_height_row(nav, seen.velocimeter, nav_filter.velocimeter, ground)],
     }[kind]()
 
 
@@ -134,7 +134,7 @@ def test_the_border_is_the_seventeenth_state(case):
     since = SinceUpdate(value(SPAN_S), value(SPAN_S), nav.v_lci_m_s)
     F = transition(nav, since, vec3((0.3, 0.2, 1.0)), nav_filter.gravity.gm_m3_s2, shift)
     P16 = jnp.asarray(P17[:16, :16])
-    P, after = with_slope(P16, covariance_after(P16, F, jnp.zeros(16)), F, border, shift, shift.noise_height)
+    P, after = with_slope(P16, covariance_after(P16, F, jnp.zeros(16)), F, border, shift)
 
     F17, Q17 = np.zeros((17, 17)), np.zeros((17, 17))
     F17[:16, :16], F17[15, 16], F17[16, 15], F17[16, 16] = F, shift.height_slope, shift.slope_height, shift.slope_slope

@@ -80,8 +80,8 @@ class GroundBelief(eqx.Module):
     **Model.** Height over the sphere is a second-order Gauss-Markov process of the distance flown over the ground, with a slope: heights
     close together differ in proportion to their distance, as on smooth ground. Its variance is `terrain_sigma_m**2`, that of its slope
     `slope_sigma**2`; the slope is forgotten over `slope_correlation_m`, the height over `slope_correlation_m (terrain_sigma_m /
-    (slope_correlation_m slope_sigma))**2`. Relief too small for it, of `small_relief_m` with slopes of `small_slope`, is noise of each
-    reading, as much as is new since the last.
+    (slope_correlation_m slope_sigma))**2`. Relief too small for it, of `small_relief_m` with slopes of `small_slope`, comes to the
+    height as noise, as much as is new since the last reading.
     **Invalid when** `slope_correlation_m * slope_sigma` is not well below `terrain_sigma_m`.
     **Reference.** Gelb (ed.), Applied Optimal Estimation (1974), on Gauss-Markov processes.
     """

@@ -23,12 +23,10 @@ from perilune.fsw.navigation.belief import (
 from perilune.fsw.navigation.ground import (
     Sounding,
     below,
-    bend_variance_m2,
     downrange_of,
     no_sounding,
     seen_from,
-    shifted,
-    small_variance_m2,
+    step_of_ground,
 )
 from perilune.fsw.navigation.propagation import (
     believable_cycle_s,
@@ -232,15 +230,15 @@ class NavigationFilter(eqx.Module):
         nav, since = state.nav, state.since
         gravity = central_accel_m_s2(nav.r_lci_m, self.gravity.gm_m3_s2) + state.perturbation_lci_m_s2
         delta_v = sensed_delta_v_lci_m_s(nav, since, gravity)
-        shift = shifted(self.ground, way_of_spot_lci_m(nav, since, self.ground, state.sounding, sounding), sounding.downrange_lci)
+        way_lci_m = way_of_spot_lci_m(nav, since, self.ground, state.sounding, sounding)
+        shift = step_of_ground(self.ground, way_lci_m, state.sounding, sounding)
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, shift)
         noise = process_noise(self.imu, self.gravity, since, delta_v) + self._askew_rad2(state, stars_heard) * AXES_OF_ATTITUDE
-        bent_m2 = jnp.abs(bend_variance_m2(self.ground, sounding.reach_m) - bend_variance_m2(self.ground, state.sounding.reach_m))
         sounded_m = shift.height_height * nav.sounded_m + shift.height_slope * nav.slope
         slope = shift.slope_height * nav.sounded_m + shift.slope_slope * nav.slope
         nav = eqx.tree_at(lambda n: (n.sounded_m, n.slope), nav, (sounded_m, slope))
         moved = covariance_after(state.P, F, noise)
-        return nav, *with_slope(state.P, moved, F, state.border, shift, shift.noise_height + bent_m2)
+        return nav, *with_slope(state.P, moved, F, state.border, shift)
 
     def _turn_at(self, state: FilterState) -> Turn:
         """As at the end of the interval since the last update."""
@@ -269,15 +267,13 @@ class NavigationFilter(eqx.Module):
     def _channels(self, nav: NavState, state: FilterState, sounding: Sounding, measurements: Measurements) -> list[Channel]:
         """The readings as scalar measurements, in the order in which they are absorbed; a sensor with no beams gives none."""
         gates, memories = self.gates, state.memories
-        way_m = way_of_spot_lci_m(nav, state.since, self.ground, state.sounding, sounding).norm()
-        small_m2 = small_variance_m2(self.ground, way_m + jnp.abs(sounding.reach_m - state.sounding.reach_m))
         by_one, by_many = sounding.by_altimeter, jnp.logical_not(sounding.by_altimeter)
         ranged = eqx.tree_at(lambda r: r.valid, measurements.altimeter, measurements.altimeter.valid & by_one)
         spots = eqx.tree_at(lambda r: r.valid, measurements.velocimeter, measurements.velocimeter.valid & by_many)
         stars = star_tracker_rows(nav, measurements.star_tracker, self.star_tracker)
-        altimeter = [altimeter_row(nav, ranged, self.altimeter, self.ground, small_m2)]
+        altimeter = [altimeter_row(nav, ranged, self.altimeter, self.ground)]
         speeds = velocimeter_rows(nav, measurements.velocimeter, self.velocimeter, self.ground)
-        ranges = [velocimeter_height_row(nav, spots, self.velocimeter, self.ground, small_m2)] if speeds else []
+        ranges = [velocimeter_height_row(nav, spots, self.velocimeter, self.ground)] if speeds else []
         return [
             Channel(stars, gates.star_tracker, memories.star_tracker),
             Channel(altimeter, gates.altimeter, memories.altimeter),

@@ -78,17 +78,27 @@ def shifted(ground: GroundBelief, way_lci_m: Vec3, downrange_lci: Vec3) -> Shift
     )
 
 
-def bend_variance_m2(ground: GroundBelief, reach_m: Scalar) -> Scalar:
-    """Of the mean height of four spots around a point, less the height of the point itself; for reaches below the slope's correlation.
-
-    Along a line the mean of two spots differs from the middle by a variance of `slope_sigma**2 / slope_correlation * reach**3 / 3`.
-    """
-    return ground.slope_sigma**2 / ground.slope_correlation_m * jnp.abs(reach_m) ** 3 / 6.0
-
-
 def small_variance_m2(ground: GroundBelief, distance_m: Scalar) -> Scalar:
     """Of the relief too small for the slope: what is new of it at a spot a distance away."""
     return ground.small_relief_m**2 * (1.0 - jnp.exp(-((ground.small_slope / ground.small_relief_m * distance_m) ** 2)))
+
+
+def spread_variance_m2(ground: GroundBelief, reach_m: Scalar) -> Scalar:
+    """Of the mean height of four spots around a point, less the height of the point itself; for reaches below the slope's correlation.
+
+    Along a line the mean of two spots differs from the middle by a variance of `slope_sigma**2 / slope_correlation * reach**3 / 3`, over
+    two lines by half of it; and a mean of spots all around shares half of what small relief does to one.
+    """
+    bend_m2 = ground.slope_sigma**2 / ground.slope_correlation_m * jnp.abs(reach_m) ** 3 / 6.0
+    return bend_m2 + 0.5 * small_variance_m2(ground, reach_m)
+
+
+def step_of_ground(ground: GroundBelief, way_lci_m: Vec3, last: Sounding, now: Sounding) -> Shift:
+    """From where the ranges told the ground to where they tell it now: the way of the spot, its small relief, and a change of reach."""
+    shift = shifted(ground, way_lci_m, now.downrange_lci)
+    spread_m2 = jnp.abs(spread_variance_m2(ground, now.reach_m) - spread_variance_m2(ground, last.reach_m))
+    noise_m2 = shift.noise_height + small_variance_m2(ground, way_lci_m.norm()) + spread_m2
+    return eqx.tree_at(lambda s: s.noise_height, shift, noise_m2)
 
 
 def downrange_of(v_level_lci_m_s: Vec3, last: Vec3) -> Vec3:
@@ -109,7 +119,6 @@ class Below(eqx.Module):
 
 def below(ground: GroundBelief, sounding: Sounding) -> Below:
     back = shifted(ground, -sounding.offset_lci_m, sounding.downrange_lci)
-    # A mean of spots all around shares half of what small relief does to one.
-    small_m2 = small_variance_m2(ground, sounding.offset_lci_m.norm()) + 0.5 * small_variance_m2(ground, sounding.reach_m)
-    variance_m2 = back.noise_height + bend_variance_m2(ground, sounding.reach_m) + small_m2 + sounding.doubt_m2
+    small_m2 = small_variance_m2(ground, sounding.offset_lci_m.norm())
+    variance_m2 = back.noise_height + small_m2 + spread_variance_m2(ground, sounding.reach_m) + sounding.doubt_m2
     return Below(back.height_height, back.height_slope, variance_m2)

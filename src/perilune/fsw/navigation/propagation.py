@@ -154,16 +154,14 @@ def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s
     return jnp.concatenate([upper, (KEPT + shift.height_height * KEPT_TERRAIN)[9:]])
 
 
-def with_slope(
-    P: Covariance, moved: Covariance, F: Covariance, border: Border, shift: Shift, height_noise_m2: Scalar
-) -> tuple[Covariance, Border]:
+def with_slope(P: Covariance, moved: Covariance, F: Covariance, border: Border, shift: Shift) -> tuple[Covariance, Border]:
     """The step's covariance with what the slope does to the height, and the slope's own.
 
-    `P` is the covariance before the step and `moved` that after it without the slope; `height_noise_m2` comes to the height's.
+    `P` is the covariance before the step and `moved` that after it without the slope.
     """
     tied, height = border.ties, shift.slope_height * P[TERRAIN] + shift.slope_slope * border.ties
     lift = F @ (shift.height_slope * tied)
-    corner = shift.height_slope**2 * border.variance + height_noise_m2
+    corner = shift.height_slope**2 * border.variance + shift.noise_height
     moved = moved + lift[:, None] * AXES_OF_TERRAIN[None, :] + AXES_OF_TERRAIN[:, None] * lift[None, :] + corner * KEPT_TERRAIN
     along = shift.slope_height * tied[TERRAIN] + shift.slope_slope * border.variance
     ties = F @ height + (shift.height_slope * along + shift.noise_both) * AXES_OF_TERRAIN

@@ -77,13 +77,12 @@ def sphere_beam(nav: NavState, antenna_from_imu_body_m: Vec3, beam_body: Vec3, g
     return Beam(range_m, slopes, cos_incidence, offset_lci_m, (rest > 0.0) & (toward_m > 0.0))
 
 
-def altimeter_row(nav: NavState, reading: RangeReading, belief: AltimeterBelief, ground: GroundBelief, small_m2: Scalar) -> Measured:
-    """Against the height where the beam meets the ground; `small_m2` is the variance of the relief that is new since the last."""
+def altimeter_row(nav: NavState, reading: RangeReading, belief: AltimeterBelief, ground: GroundBelief) -> Measured:
+    """Against the height where the beam meets the ground."""
     beam = sphere_beam(nav, belief.antenna_from_imu_body_m, belief.beam_body, ground)
     noise_m = belief.noise_floor_m + belief.noise_slope * jnp.abs(beam.range_m)
-    variance = noise_m**2 + small_m2 / beam.cos_incidence**2
     fresh = reading.valid & beam.met(belief.cos_incidence_min)
-    return Measured(RANGE_COLUMNS, beam.slopes, reading.range_m - beam.range_m, variance, fresh, (TERRAIN,), ground.terrain_sigma_m**2)
+    return Measured(RANGE_COLUMNS, beam.slopes, reading.range_m - beam.range_m, noise_m**2, fresh, (TERRAIN,), ground.terrain_sigma_m**2)
 
 
 def velocimeter_rows(nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief) -> list[Measured]:
@@ -158,9 +157,7 @@ def velocimeter_reach(nav: NavState, reading: VelocimeterReading, belief: Veloci
     return Reach(count > 0.0, nav.q_lci_body @ mean_body_m, jnp.sqrt(jnp.maximum(spread_m2, 0.0)))
 
 
-def velocimeter_height_row(
-    nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief, small_m2: Scalar
-) -> Measured:
+def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief) -> Measured:
     """The antenna's height, from the mean of all valid slant ranges projected on the believed vertical.
 
     **Model.** Beams end on the reference sphere raised by the height sounded, which is the mean of their spots; its fall away from the vertical to second order.
@@ -186,7 +183,7 @@ def velocimeter_height_row(
     share = 1.0 / jnp.maximum(count, 1.0)
     reach_m2 = jnp.maximum(square_m2 * share - height_m**2, 0.0)
     innovation = measured_m * share - 0.5 * reach_m2 / ground.radius_m - height_m
-    variance = jnp.where(count > 0.0, noise_m2 * share**2 + small_m2 * share, 1.0)
+    variance = jnp.where(count > 0.0, noise_m2 * share**2, 1.0)
     to_spot = lever + nav.q_lci_body @ (spot_body_m * share)
     normal = (nav.r_lci_m + to_spot).unit()
     slopes = (*normal.components(), *to_spot.cross(normal).components(), -jnp.ones_like(count))
