@@ -23,7 +23,6 @@ import numpy as np
 from perilune.faults.effects import effects_now
 from perilune.faults.plan import watch
 from perilune.fsw.app import FILTER_EVERY
-from perilune.moon.frames import moon_orientation
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.load import load
@@ -185,7 +184,7 @@ def _steer(mission: Mission, now: Bench, tick: Index) -> Bench:
     view = software._view(state, state.filter, now.measurements)
     request = software.guidance.request(state.guidance, view.guidance, state.modes.mode)
     tasks = (state.guidance, state.modes, state.sequencer)
-    attitude, allocation, commands = software._steer(state, state.filter, tasks, request, _read(mission, now, tick))
+    attitude, allocation, commands = software._steer(state, state.filter, tasks, request, _read(mission, now, tick), view.burn)
     return eqx.tree_at(lambda b: (b.state.fsw.attitude, b.state.fsw.allocation, b.commands), now, (attitude, allocation, commands))
 
 
@@ -208,9 +207,10 @@ def _propulsion(mission: Mission, now: Bench, tick: Index) -> Bench:
 
 
 def _gravity(mission: Mission, now: Bench, tick: Index) -> Bench:
-    world, r_lci_m, t_s = mission.world, now.state.world.body.r_lci_m, tick * mission.tick_s
-    pull = world.gravity.perturbation_lci_m_s2(r_lci_m, world.sky(moon_orientation(world.ephemeris, t_s), t_s))
-    return eqx.tree_at(lambda b: b.state.world.body.r_lci_m, now, r_lci_m + pull * mission.tick_s**2)
+    state = now.state.world
+    pull = mission.world._held_perturbation(state, tick)
+    ahead_m = state.body.r_lci_m + pull * mission.tick_s**2
+    return eqx.tree_at(lambda b: (b.state.world.body.r_lci_m, b.state.world.perturbation_lci_m_s2), now, (ahead_m, pull))
 
 
 def _height(mission: Mission, now: Bench, tick: Index) -> Bench:

@@ -9,7 +9,6 @@ import pytest
 from perilune.constants import G0_M_S2
 from perilune.math.random import stream_of_seed
 from perilune.math.vector import zero_vec3
-from perilune.moon.frames import moon_orientation
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.world import plant
 from perilune.world.plant import LANDERS
@@ -93,8 +92,7 @@ def rocked(mission, substeps: int):
         # Two thrusters in turn, a second each, 2 s apart: it rocks without winding up.
         first, second = (0.02 * ((number // 10) % 4 == turn) for turn in (0, 2))
         commands = eqx.tree_at(lambda c: c.thruster_on_s, burn, burn.thruster_on_s.at[0].set(first).at[1].set(second))
-        t_s = (number + 0.5) * world.tick_s
-        held = world._held(state, moon_orientation(world.ephemeris, t_s), t_s)
+        held = world._held(state, world._perturbation(state.body, number * world.tick_s))
         motion = plant._Motion(state.body, state.propellant_kg, state.propulsion, state.slosh, felt, zero_vec3())
         orders = world.propulsion.ordered(state.propulsion, commands, (0.0, world.tick_s), world.tick_s / substeps)
         end = world._free_tick(motion, orders, held)

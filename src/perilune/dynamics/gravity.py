@@ -1,10 +1,10 @@
 """The sum of gravity on a lander: the Moon's field, and the tides of the Earth and the Sun.
 
 **Error.** Each term to a few units in the last place of itself; the tide is not the difference of two large numbers.
-Multirate use: the central term at every substep, and `perturbation_lci_m_s2` once a tick, at the place expected at mid-tick, held over
-the tick. A tick of h then misses h^3/24 of the perturbation's second derivative in velocity, which telescopes to h^2/24 of the change
-of its first. Measured over 600 s at 15 km altitude, degree 10, h = 0.1 s: 1.1e-6 m and 2.4e-9 m/s (11 mm and 5e-5 m/s if it is
-evaluated at the start of the tick instead).
+Multirate use: the central term at every substep, and `perturbation_lci_m_s2` every so often, at the place expected at the middle of
+the time for which it is held. A time of h then misses h^3/24 of the perturbation's second derivative in velocity, which telescopes to
+h^2/24 of the change of its first. Measured over 600 s at 15 km altitude, degree 10, h = 0.1 s: 1.1e-6 m and 2.4e-9 m/s (11 mm and
+5e-5 m/s if it is evaluated at the start of the time instead); at h = 0.5 s, 25 times as much.
 **Invalid when** inside the sphere that holds the Moon's mass.
 **Neglects** the planets (2e-11 m/s2 at most, from Venus), the figure of the Earth, relativity (1e-10 m/s2), solid tides.
 **Reference.** Battin, An Introduction to the Mathematics and Methods of Astrodynamics, revised ed. (1999), disturbing function.

@@ -198,7 +198,7 @@ class FlightSoftware(eqx.Module):
         ordered_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
         look = MonitorView(
             touched=jnp.any(measurements.pad_touched).astype(float),
-            attitude_error_rad=self._attitude_error_rad(state),
+            attitude_error_rad=computed_once(self._attitude_error_rad(state)),
             propellant_kg=measurements.propellant_kg,
             accel_ordered_m_s2=ordered_n / state.mass_kg,
             accel_counted_m_s2=view.counted_m_s / self.vehicle.cycle_s,

@@ -26,7 +26,7 @@ class VehicleBelief(eqx.Module):
     def mass_after(self, mass_kg: Scalar, commands: Commands) -> Scalar:
         """One cycle of the ordered flow."""
         engines_kg = jnp.sum(commands.throttle * self.engine_flow_kg_s) * self.cycle_s
-        thrusters_kg = jnp.sum(commands.thruster_on_s * self.thruster_flow_kg_s)
+        thrusters_kg = commands.thruster_on_s @ self.thruster_flow_kg_s
         return jnp.maximum(mass_kg - engines_kg - thrusters_kg, 0.9 * self.mass_dry_kg)
 
 

@@ -36,8 +36,7 @@ class Orbit(eqx.Module):
 
 def orbit_rates(world: World, t_s: Scalar, orbit: Orbit) -> Orbit:
     """Velocity and acceleration at a mission elapsed time."""
-    sky = world.sky(moon_orientation(world.ephemeris, t_s), t_s)
-    return Orbit(orbit.v_lci_m_s, world.gravity.accel_lci_m_s2(orbit.r_lci_m, sky))
+    return Orbit(orbit.v_lci_m_s, world.gravity.accel_lci_m_s2(orbit.r_lci_m, world.sky(t_s)))
 
 
 def coasted_orbit(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) -> Orbit:

@@ -2,8 +2,8 @@
 
 **Model.** A rigid body with a pendulum of propellant, engines and thrusters, in the gravity of the Moon, the Earth and the Sun. One tick
 is a few substeps: thrust is integrated with its lags, attitude by the mean rate, position and velocity by the midpoint rule. The
-Moon's central term is evaluated in each substep, what is beside it once a tick at mid-tick. Near the ground the same motion is taken through
-legs and hull in fine steps.
+Moon's central term is evaluated in each substep, what is beside it every few ticks, at the middle of the time for which it is held. Near the
+ground the same motion is taken through legs and hull in fine steps.
 **Neglects** where in the cycle a thruster's pulse lies (it is spread over it), the motion of the centre of mass within the body (0.5 mm/s), propellant swing while legs touch, and the Moon's turning during a contact substep.
 """
 
@@ -38,6 +38,8 @@ from perilune.world.slosh import Slosh, SloshDrive, SloshState
 from perilune.world.tracking import GroundTracking
 
 SUBSTEPS = 2  # second order: tests/verification/test_plant_motion.py tells what is left
+# Gravity beside the central term: in half a second it moves by 2e-6 m/s2, and its mean by the midpoint rule is good to 1e-9.
+GRAVITY_EVERY = 5
 # Ground under one pad is taken flat over this width.
 PAD_FOOTPRINT_M = 1.0
 CONTACT_STEPS = 10  # fine steps of 5 ms in each substep: a stroke of 0.15 m is 8 mm off
@@ -65,6 +67,7 @@ class WorldState(eqx.Module):
     touch: Touch
     altitude_m: Scalar  # of the centre of mass over the ground below, at the last look
     seen: Kinematics  # at the end of the last tick
+    perturbation_lci_m_s2: Vec3  # gravity beside the central term, held between evaluations
 
 
 class _Motion(eqx.Module):
@@ -143,14 +146,15 @@ class World(eqx.Module):
             touch=Touch(pads, jnp.asarray(False), jnp.asarray(False)),
             altitude_m=self._altitude(seen),
             seen=seen,
+            perturbation_lci_m_s2=self._perturbation(body, tick * self.tick_s),
         )
 
     def placed(self, state: WorldState, body: RigidBody, t_s: Scalar) -> WorldState:
         """The same lander elsewhere after its sleep: nothing was felt on the way, and everything is off."""
         seen = self._kinematics(body, self.mass.at(state.propellant_kg)[1], t_s)
         nothing = Increments(zero_vec3(), zero_vec3(), jnp.asarray(self.tick_s, dtype=float))
-        parts = (body, seen, nothing, self._altitude(seen), all_off())
-        return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m, s.devices_on), state, parts)
+        parts = (body, seen, nothing, self._altitude(seen), all_off(), self._perturbation(body, t_s))
+        return eqx.tree_at(lambda s: (s.body, s.seen, s.increments, s.altitude_m, s.devices_on, s.perturbation_lci_m_s2), state, parts)
 
     def measure(self, state: WorldState, stream: Stream, tick: Index, watched: Flag = True) -> tuple[WorldState, Measurements]:
         """All readings at this instant; the tick must be shared by the batch."""
@@ -171,7 +175,8 @@ class World(eqx.Module):
         """One tick of truth. A lander that nobody watches any more does not ask the batch for contact."""
         start_s = tick * self.tick_s
         middle = moon_orientation(self.ephemeris, start_s + 0.5 * self.tick_s)
-        held = self._held(state, middle, start_s + 0.5 * self.tick_s)
+        perturbation = self._held_perturbation(state, tick)
+        held = self._held(state, perturbation)
         ever = state.touch.ever
         start = _Motion(state.body, state.propellant_kg, state.propulsion, state.slosh, zero_vec3(), zero_vec3())
         orders = self.propulsion.ordered(state.propulsion, commands, (0.0, self.tick_s), self.tick_s / SUBSTEPS)
@@ -196,6 +201,7 @@ class World(eqx.Module):
             touch=footing.touch,
             altitude_m=self._altitude(seen),
             seen=seen,
+            perturbation_lci_m_s2=perturbation,
         )
 
     def _altitude(self, seen: Kinematics) -> Scalar:
@@ -218,13 +224,27 @@ class World(eqx.Module):
             earth_direction_lci=self.ephemeris.r_earth_lci_m(t_s).unit(),
         )
 
-    def _held(self, state: WorldState, middle: MoonOrientation, t_s: Scalar) -> _Held:
+    def _held(self, state: WorldState, perturbation_lci_m_s2: Vec3) -> _Held:
         mass_kg, com_body_m, inertia = self.mass.at(state.propellant_kg)
-        ahead_m = state.body.r_lci_m + state.body.v_lci_m_s * (0.5 * self.tick_s)
         properties = mass_properties(mass_kg, Inertia(inertia.x, inertia.y, inertia.z, 0.0, 0.0, 0.0))
-        return _Held(mass_kg, com_body_m, inertia, properties, self.gravity.perturbation_lci_m_s2(ahead_m, self.sky(middle, t_s)))
+        return _Held(mass_kg, com_body_m, inertia, properties, perturbation_lci_m_s2)
 
-    def sky(self, orientation: MoonOrientation, t_s: Scalar) -> Sky:
+    def _held_perturbation(self, state: WorldState, tick: Index) -> Vec3:
+        """Evaluated at the place expected in the middle of the ticks for which it is held."""
+        ahead_s = 0.5 * GRAVITY_EVERY * self.tick_s
+
+        def ahead() -> Vec3:
+            body = state.body
+            there = eqx.tree_at(lambda b: b.r_lci_m, body, body.r_lci_m + body.v_lci_m_s * ahead_s)
+            return self._perturbation(there, tick * self.tick_s + ahead_s)
+
+        return jax.lax.cond(jnp.asarray(tick) % GRAVITY_EVERY == 0, ahead, lambda: state.perturbation_lci_m_s2)
+
+    def _perturbation(self, body: RigidBody, t_s: Scalar) -> Vec3:
+        return self.gravity.perturbation_lci_m_s2(body.r_lci_m, self.sky(t_s))
+
+    def sky(self, t_s: Scalar) -> Sky:
+        orientation = moon_orientation(self.ephemeris, t_s)
         return Sky(orientation.q_lfpa_lci, self.ephemeris.r_earth_lci_m(t_s), self.ephemeris.r_sun_lci_m(t_s))
 
     def _free_tick(self, start: _Motion, orders: Orders, held: _Held) -> _Motion:

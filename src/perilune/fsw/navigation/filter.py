@@ -68,6 +68,7 @@ from perilune.fsw.navigation.state import (
     quiet_reports,
 )
 from perilune.fsw.navigation.updates import Channel, Estimate, absorbed_if_heard, doubted
+from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, select, zero_vec3
 from perilune.types import Flag, Scalar
@@ -234,6 +235,7 @@ class NavigationFilter(eqx.Module):
         shift = step_of_ground(self.ground, way_lci_m, state.sounding, sounding)
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, shift)
         noise = process_noise(self.imu, self.gravity, since, delta_v) + self._askew_rad2(state, stars_heard) * AXES_OF_ATTITUDE
+        noise = computed_once(noise)
         sounded_m = shift.height_height * nav.sounded_m + shift.height_slope * nav.slope
         slope = shift.slope_height * nav.sounded_m + shift.slope_slope * nav.slope
         nav = eqx.tree_at(lambda n: (n.sounded_m, n.slope), nav, (sounded_m, slope))

@@ -19,6 +19,7 @@ from perilune.fsw.navigation.state import (
     NavState,
     SinceUpdate,
 )
+from perilune.math.batching import computed_once
 from perilune.math.rotation import from_rotation_vector
 from perilune.math.vector import Vec3, select, zero_vec3
 from perilune.types import Flag, Scalar
@@ -142,12 +143,13 @@ def transition(nav: NavState, since: SinceUpdate, delta_v_lci_m_s: Vec3, gm_m3_s
     bend = half_s * jnp.stack([x.array(), y.array(), z.array()], axis=-1)
     here = EYE + (half_s * span_s) * G
     push = -since.integrated_s * C
+    G, here, lean, push, bend, turn = computed_once((G, here, lean, push, bend, -span_s * C))
     none = jnp.zeros((3, 3))
     upper = jnp.concatenate(
         [
             jnp.concatenate([here, span_s * EYE, half_s * lean, half_s * push, none], axis=1),
             jnp.concatenate([span_s * G, here, lean, push, bend], axis=1),
-            jnp.concatenate([none, none, jnp.asarray(EYE), none, -span_s * C], axis=1),
+            jnp.concatenate([none, none, jnp.asarray(EYE), none, turn], axis=1),
         ]
     )
     upper = jnp.concatenate([upper, jnp.zeros((9, 1))], axis=1)
@@ -161,7 +163,7 @@ def with_slope(P: Covariance, moved: Covariance, F: Covariance, border: Border, 
     """
     tied, height = border.ties, shift.slope_height * P[TERRAIN] + shift.slope_slope * border.ties
     lift = F @ (shift.height_slope * tied)
-    corner = shift.height_slope**2 * border.variance + shift.noise_height
+    corner = computed_once(shift.height_slope**2 * border.variance + shift.noise_height)
     moved = moved + lift[:, None] * AXES_OF_TERRAIN[None, :] + AXES_OF_TERRAIN[:, None] * lift[None, :] + corner * KEPT_TERRAIN
     along = shift.slope_height * tied[TERRAIN] + shift.slope_slope * border.variance
     ties = F @ height + (shift.height_slope * along + shift.noise_both) * AXES_OF_TERRAIN

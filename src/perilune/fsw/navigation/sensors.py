@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from perilune.fsw.navigation.belief import AltimeterBelief, GroundBelief, StarTrackerBelief, VelocimeterBelief
 from perilune.fsw.navigation.state import ATTITUDE, AXES_OF_VELOCITY, IDENTITY, POSITION, STATES, TERRAIN, VELOCITY, NavState
 from perilune.fsw.navigation.updates import Measured
+from perilune.math.batching import computed_once
 from perilune.math.vector import Vec3, any_normal_to, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import RangeReading, StarTrackerReading, VelocimeterReading
@@ -126,7 +127,8 @@ def velocimeter_doubt(nav: NavState, reading: VelocimeterReading, belief: Veloci
     step_along, step_across = 4.0 * scale**2 / (noise * along), 4.0 * (scale / across + askew) ** 2 * across / noise
     row = jnp.asarray(sum(part * IDENTITY[state] for part, state in zip(axis.components(), VELOCITY, strict=True)))
     heard = jnp.any(reading.valid)
-    return jnp.where(heard, step_across * DIAGONAL_OF_VELOCITY + (step_along - step_across) * row[:, None] * row[None, :], 0.0)
+    step_across, more, row = computed_once((jnp.where(heard, step_across, 0.0), jnp.where(heard, step_along - step_across, 0.0), row))
+    return step_across * DIAGONAL_OF_VELOCITY + more * row[:, None] * row[None, :]
 
 
 class Reach(eqx.Module):

@@ -104,7 +104,8 @@ def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, GateMemory
     H = jnp.stack([_slopes(row) for row in channel.rows])
     HP = H @ estimate.P
     table = _once(_eliminated(HP @ H.T, H @ estimate.error, channel))
-    W = table[:, :count] @ HP
+    # A sum by hand: as a product of such small matrices it would cost as much as the step of the whole covariance.
+    W = sum((table[:, j, None] * HP[j] for j in range(count)), jnp.zeros_like(HP))
     pulls = table[:, count]
     slopes = table[:, :count] @ (H @ estimate.border.ties)
     border = Border(estimate.border.ties - slopes @ W, estimate.border.variance - slopes @ slopes)
