@@ -232,3 +232,9 @@ def test_deleting_a_row_is_a_plan_of_the_same_structure():
     assert jax.tree.structure(full) == jax.tree.structure(less)
     assert [leaf.shape for leaf in jax.tree.leaves(full)] == [leaf.shape for leaf in jax.tree.leaves(less)]
     assert math.isinf(float(no_faults_yet(full).began_s[0]))
+
+
+def test_two_words_upset_at_once_are_each_struck_by_their_own():
+    _, _, _, memory = through_seams(FaultRow(Kind.STATE_UPSET, unit=0, size=0.5), FaultRow(Kind.STATE_UPSET, unit=1, size=-3.0))
+    assert memory["first"] == 1.5
+    assert memory["second"].tolist() == [7.0, 20.0]

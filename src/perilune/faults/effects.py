@@ -3,9 +3,9 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
-from perilune.faults.plan import FaultPlan, FaultState, Kind, active
+from perilune.faults.plan import ROWS, FaultPlan, FaultState, Kind, active
 from perilune.math.vector import Vec3
 from perilune.types import Flag, Scalar
 
@@ -28,9 +28,8 @@ class Effects(eqx.Module):
     altimeter_valid_below_m: Scalar
     velocimeter_dead: Scalar
     clock_jump_s: Scalar
-    upset: Scalar
-    upset_word: Scalar
-    upset_size: Scalar
+    upset_word: Int[Array, " rows"]  # of flight software's memory; its size is zero where nothing is upset
+    upset_size: Float[Array, " rows"]
     command_lost: Float[Array, " lines"]
 
 
@@ -49,9 +48,6 @@ def no_effects(engines: int, thrusters: int) -> Effects:
             "altimeter_valid_below_m",
             "velocimeter_dead",
             "clock_jump_s",
-            "upset",
-            "upset_word",
-            "upset_size",
         ),
         zero,
     )
@@ -64,6 +60,8 @@ def no_effects(engines: int, thrusters: int) -> Effects:
         thruster_shut=t,
         accelerometer_bias_m_s2=vector,
         gyro_drift_rad_s=vector,
+        upset_word=jnp.zeros(ROWS, dtype=int),
+        upset_size=jnp.zeros(ROWS),
         command_lost=jnp.zeros(len(COMMAND_LINES)),
         **scalars,
     )
@@ -111,9 +109,8 @@ def _summed(plan: FaultPlan, on: Bool[Array, " rows"], quiet: Effects) -> Effect
         altimeter_valid_below_m=rows.total(Kind.ALTIMETER_LATE),
         velocimeter_dead=rows.flag(Kind.VELOCIMETER_DEAD),
         clock_jump_s=rows.total(Kind.CLOCK_JUMP),
-        upset=rows.flag(Kind.STATE_UPSET),
-        upset_word=jnp.sum(jnp.where(upset, plan.unit, 0)).astype(float),
-        upset_size=rows.total(Kind.STATE_UPSET),
+        upset_word=plan.unit,
+        upset_size=jnp.where(upset, plan.size, 0.0),
         command_lost=rows.per_unit(Kind.COMMAND_LOST, len(COMMAND_LINES), ones=True),
     )
 

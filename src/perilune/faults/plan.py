@@ -38,6 +38,10 @@ class Trigger(enum.IntEnum):
     ALTITUDE = 2
 
 
+# How many faults one lander can have.
+ROWS = 8
+
+
 class FaultPlan(eqx.Module):
     """Rows `kind, unit, trigger, at, duration_s, size`; the width is structure, the rows are values."""
 
@@ -70,7 +74,7 @@ class FaultState(eqx.Module):
     began_s: Float[Array, " rows"]
 
 
-def fault_plan(rows: tuple[FaultRow, ...] = (), width: int = 8) -> FaultPlan:
+def fault_plan(rows: tuple[FaultRow, ...] = (), width: int = ROWS) -> FaultPlan:
     """A table of fixed width; ValueError when the rows do not fit."""
     if len(rows) > width:
         raise ValueError(f"{len(rows)} faults were asked for; the table holds {width}: fly fewer at once, or widen the plan")

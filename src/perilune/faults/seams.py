@@ -98,9 +98,9 @@ def upset(effects: Effects, any_fault: Flag, memory: Tree) -> Tree:
     def struck(tree: Tree) -> Tree:
         leaves, structure = jax.tree.flatten(tree)
         for number, place in enumerate(words_of(tree)):
-            hit = (effects.upset > 0.0) & (effects.upset_word == number)
+            struck_by = jnp.sum(jnp.where(effects.upset_word == number, effects.upset_size, 0.0))
             flat = jnp.ravel(leaves[place])
-            flat = flat.at[0].set(jnp.where(hit, flat[0] + effects.upset_size, flat[0]))
+            flat = flat.at[0].add(struck_by)
             leaves[place] = flat.reshape(jnp.shape(leaves[place]))
         return jax.tree.unflatten(structure, leaves)
 

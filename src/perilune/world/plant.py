@@ -1,7 +1,7 @@
 """The plant: the lander and the Moon about it. It measures, and it advances; it never decides.
 
 **Model.** A rigid body with a pendulum of propellant, engines and thrusters, in the gravity of the Moon, the Earth and the Sun. One tick
-is a few substeps: thrust is integrated with its lags, attitude by the mean rate, position and velocity by the midpoint rule. The
+is a few substeps: thrust is integrated with its lags, position and velocity by the midpoint rule, attitude as in `rigid_body`. The
 Moon's central term is evaluated in each substep, what is beside it every few ticks, at the middle of the time for which it is held. Near the
 ground the same motion is taken through legs and hull in fine steps.
 **Neglects** where in the cycle a thruster's pulse lies (it is spread over it), the motion of the centre of mass within the body (0.5 mm/s), propellant swing while legs touch, and the Moon's turning during a contact substep.
@@ -15,10 +15,10 @@ from jaxtyping import Array, Bool
 from perilune.constants import RADIUS_MOON_M
 from perilune.dynamics import rigid_body
 from perilune.dynamics.gravity import Gravity, Sky
-from perilune.dynamics.rigid_body import Inertia, RigidBody, mass_properties, spin_rates_rad_s2
+from perilune.dynamics.rigid_body import Inertia, RigidBody, mass_properties
 from perilune.math.batching import computed_once, where_needed
 from perilune.math.random import Stream
-from perilune.math.rotation import Rotation, from_small_rotation_vector
+from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import MoonOrientation, SiteFrame, lfme_from_lci, moon_orientation
@@ -268,13 +268,8 @@ class World(eqx.Module):
     def _free_substep(self, now: _Motion, push: _Push, held: _Held) -> _Motion:
         dt_s = self.tick_s / SUBSTEPS
         body, torque = now.body, push.torque_body_n_m
-        spin = spin_rates_rad_s2(body.omega_body_lci_rad_s, torque, held.properties)
-        spin = spin_rates_rad_s2(body.omega_body_lci_rad_s + spin * (0.5 * dt_s), torque, held.properties)
-        spin = computed_once(spin)
-        omega = body.omega_body_lci_rad_s + spin * dt_s
-        mean_omega = body.omega_body_lci_rad_s + spin * (0.5 * dt_s)
-        half_turn = from_small_rotation_vector(mean_omega * (0.5 * dt_s), "body", "body")
-        q_middle = body.q_lci_body @ half_turn
+        spun = computed_once(rigid_body.spun(body.omega_body_lci_rad_s, torque, held.properties, dt_s))
+        q_middle = body.q_lci_body @ spun.half_turn
         specific_body = push.force_body_n / held.mass_kg
         specific_lci = q_middle @ specific_body
         middle_m = body.r_lci_m + body.v_lci_m_s * (0.5 * dt_s)
@@ -283,11 +278,12 @@ class World(eqx.Module):
         moved = RigidBody(
             r_lci_m=body.r_lci_m + (body.v_lci_m_s + v_lci_m_s) * (0.5 * dt_s),
             v_lci_m_s=v_lci_m_s,
-            q_lci_body=(q_middle @ half_turn).normalised(),
-            omega_body_lci_rad_s=omega,
+            q_lci_body=(q_middle @ spun.half_turn).normalised(),
+            omega_body_lci_rad_s=spun.omega_rad_s,
         )
-        felt = self._felt(specific_body * dt_s, mean_omega, spin, held)
-        return _accumulated(now, moved, felt, mean_omega * dt_s)
+        spin = (spun.omega_rad_s - body.omega_body_lci_rad_s) * (1.0 / dt_s)
+        felt = self._felt(specific_body * dt_s, spun.counted_rad * (1.0 / dt_s), spin, held)
+        return _accumulated(now, moved, felt, spun.counted_rad)
 
     def _pushed(self, now: _Motion, orders: Orders, held: _Held) -> tuple[_Motion, _Push]:
         """Engines, thrusters and slosh over one substep."""
