@@ -4,6 +4,7 @@ Nothing of the package is imported here at the top: annotations are checked only
 """
 
 import gc
+import os
 from pathlib import Path
 
 import jax
@@ -11,6 +12,9 @@ import pytest
 from hypothesis import settings
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+
+# As the package itself says it when it comes first: programs that could throw call back into Python, and cannot be kept.
+os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(CACHE))
@@ -76,10 +80,15 @@ def luna():
 
 @pytest.fixture(scope="session")
 def luna_plan():
-    """The desk's plan of Luna-25."""
-    from perilune.scenario.plan import plan
+    """The desk's plan of Luna-25, kept with its programs where the flights find them."""
+    from perilune.scenario.build_voyage import kept_plan
+    from perilune.scenario.load import load
+    from perilune.scenario.plan import PlannedMission
+    from perilune.scenario.programs import kept_programs
 
-    return plan("luna-25")
+    file = load("luna-25")
+    with kept_programs(CACHE / "perilune") as programs:
+        return PlannedMission(file, file.plan, kept_plan(file, programs))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,11 @@
 """Perilune flies a robotic lunar landing before anyone flies it for real."""
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# A batch never throws: what cannot be computed is not a number. (A program that could throw calls back into Python, and cannot be kept on
+# disk.) Equinox looks at it once, when it is imported, so it must be said before any module of ours imports that.
+os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 if TYPE_CHECKING:
     from perilune.scenario.flight import Flight, fly

@@ -87,7 +87,8 @@ def test_bad_words_are_told_what_is_allowed(words, said):
         ("no.such", "there is no such fault"),
     ],
 )
-def test_a_unit_that_the_lander_does_not_have_is_refused_before_the_flight(words, said):
+def test_a_unit_that_the_lander_does_not_have_is_refused_before_the_flight(words, said, monkeypatch):
+    monkeypatch.setattr("perilune.scenario.flight._set_out", None)  # nothing is planned before
     with pytest.raises(ScenarioError) as caught:
         perilune.fly("luna-25", faults=(words,))
     assert said in str(caught.value)

@@ -1,5 +1,10 @@
 """Kept programs: the same bits as the direct way, never a stale one, and never in the way of a flight."""
 
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -87,6 +92,38 @@ def test_without_a_shelf_programs_are_kept_in_memory(made):
     for _ in range(2):
         assert bits(programs(PLACE, position())) == bits(PLACE(position()))
     assert len(made) == 1
+
+
+def test_of_two_threads_one_makes_the_program_and_the_other_waits_for_it(made):
+    programs = Programs()
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        given = list(threads.map(lambda _: bits(programs(PLACE, position())), range(4)))
+    assert len(made) == 1
+    assert all(each == bits(PLACE(position())) for each in given)
+
+
+def test_who_asks_after_a_failure_tries_again(monkeypatch):
+    programs, compiled, tries = Programs(), programs_module._compiled, []
+
+    def failing_once(function, call):
+        tries.append("try")
+        if len(tries) == 1:
+            raise MemoryError
+        return compiled(function, call)
+
+    monkeypatch.setattr(programs_module, "_compiled", failing_once)
+    with pytest.raises(MemoryError):
+        programs(PLACE, position())
+    assert bits(programs(PLACE, position())) == bits(PLACE(position()))
+
+
+def test_nothing_that_flies_can_throw():
+    """It would call back into Python, and could not be kept. As in a process of its own, where the package comes first."""
+    words = "import perilune, jax; perilune.fly; import equinox; print(jax.jit(lambda x: equinox.error_if(x, x < 0.0, 'no'))(-1.0))"
+    environment = {name: value for name, value in os.environ.items() if name != "EQX_ON_ERROR"}
+    command = [sys.executable, "-c", words]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert told.stdout.strip() == "nan", told.stderr
 
 
 def test_a_shape_is_known_before_the_program_and_kept(shelf, tmp_path, monkeypatch):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from conftest import CACHE
-from perilune.scenario import build_voyage
 from perilune.scenario.flight import fly
 from perilune.sim.recording import to_netcdf
 
@@ -22,10 +21,8 @@ BURNS = ("correction 1", "correction 2", "lunar orbit insertion KTD", "lunar orb
 @pytest.fixture(scope="module")
 def whole(luna_plan):
     """(nominal, as flown): one plan, one program."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build_voyage, "_planned", lambda file, programs: luna_plan.plan)
-        kept = CACHE / "perilune"  # where the flights of the command line keep their programs too
-        yield fly("luna-25", keep_in=kept), fly("luna-25", keep_in=kept, as_flown=True)
+    kept = CACHE / "perilune"  # where the plan is, and where the flights of the command line keep their programs too
+    return fly("luna-25", keep_in=kept), fly("luna-25", keep_in=kept, as_flown=True)
 
 
 def flown(flight) -> dict:

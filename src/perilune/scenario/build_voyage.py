@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 
 from perilune.dynamics.cislunar import Cislunar
@@ -21,12 +22,13 @@ from perilune.scenario.disperse import spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.forces import Forces
 from perilune.scenario.plan import plan_of
-from perilune.scenario.programs import Programs
+from perilune.scenario.programs import DIRECT, Programs, settled
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_plan import CruiseTracking, FlightOfPlan, Plan
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.route import Due, Route, route_of
+from perilune.types import Index, Scalar, Vector
 
 # A coast and a burn by the plan, for a look ahead: the flight itself decides when each begins.
 SPARE_S = 60.0
@@ -56,16 +58,34 @@ def flying(file: MissionFile) -> tuple[Plan, CruiseTracking, FlightOfPlan]:
 
 
 def build_voyage(file: MissionFile, programs: Programs, seed: int) -> Voyage:
-    """Everything that a flight from separation needs, faults apart; the injection's error is drawn from the seed."""
+    """Everything that a flight from separation needs, faults apart; the injection's error is drawn from the seed.
+
+    What is the same for every seed is kept, unless a map beside the file may change it.
+    """
+    shelf = programs.shelf if file.terrain.map is None else None
+    words = file.model_dump_json()
+    voyage = shelf.find("voyage", words) if shelf is not None else None
+    if voyage is None:
+        voyage = _laid_out(file, programs)
+        if shelf is not None:
+            shelf.put("voyage", words, voyage)
+    start = _let_go(file, voyage, seed, programs)
+    return voyage._replace(plan=voyage.plan._replace(mission=eqx.tree_at(lambda m: m.start, voyage.plan.mission, start)))
+
+
+def _laid_out(file: MissionFile, programs: Programs) -> Voyage:
+    """The voyage of a lander that is let go where and as it was planned."""
     plan, _, settings = flying(file)
-    desk = _planned(file, programs)
-    route = route_of(desk)
+    desk = kept_plan(file, programs)
+    with called_by(programs):
+        route = route_of(desk)
     epoch = desk.epoch.after(route.separation_s)
     ignition_s = route.ignition_s - route.separation_s
     span_s = max(window_s(file), ignition_s + AFTER_IGNITION_S)
     world = build_world(file, load_ephemeris(epoch, span_s))
     moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
-    mission = mission_of(file, world, moments, _let_go(file, route, world.ephemeris, seed))
+    attitude = resting(file, world.ephemeris, vec3(route.r_lci_m), 0.0, programs)
+    mission = mission_of(file, world, moments, RigidBody(vec3(route.r_lci_m), vec3(route.v_lci_m_s), attitude, zero_vec3()))
     light = plan.sunlight
     acting = Forces(moon_degree=int(file.gravity.degree))
     if light is not None:
@@ -75,7 +95,7 @@ def build_voyage(file: MissionFile, programs: Programs, seed: int) -> Voyage:
     return Voyage(Flightplan(mission, _foreseen(file, route, settings), spread_of(file), epoch, file), desk, route, forces)
 
 
-def _planned(file: MissionFile, programs: Programs) -> MissionPlan:
+def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
     """The desk's plan; it is kept, since it takes longer to make than to fly."""
     words = file.model_dump_json()
     found = programs.shelf.find("plan", words) if programs.shelf is not None else None
@@ -87,24 +107,31 @@ def _planned(file: MissionFile, programs: Programs) -> MissionPlan:
     return found
 
 
-def _let_go(file: MissionFile, route: Route, ephemeris: Ephemeris, seed: int) -> RigidBody:
+def _let_go(file: MissionFile, voyage: Voyage, seed: int, programs: Programs) -> RigidBody:
     """Where the upper stage lets go: the planned state with the injection's error, the sides to the Sun, at rest."""
-    errors = flying(file)[0].errors
+    errors, mission = flying(file)[0].errors, voyage.plan.mission
     sigmas = (0.0, 0.0) if errors is None else (float(errors.position_m), float(errors.velocity_m_s))
-    stream = stream_of_seed(jnp.asarray(seed)).named("injection")
-    r_lci_m = vec3(route.r_lci_m) + stream.normal_vec3(0) * sigmas[0]
-    v_lci_m_s = vec3(route.v_lci_m_s) + stream.normal_vec3(3) * sigmas[1]
-    return RigidBody(r_lci_m, v_lci_m_s, resting(file, ephemeris, r_lci_m, 0.0), zero_vec3())
+    r_lci_m, v_lci_m_s = programs(_erring, mission.start, jnp.asarray(sigmas), jnp.asarray(seed))
+    attitude = resting(file, mission.world.ephemeris, r_lci_m, 0.0, programs)
+    return settled(RigidBody(r_lci_m, v_lci_m_s, attitude, zero_vec3()))
 
 
-def resting(file: MissionFile, ephemeris: Ephemeris, r_lci_m: Vec3, met_s: float) -> Rotation:
+def _erring(start: RigidBody, sigmas: Vector, seed: Index) -> tuple[Vec3, Vec3]:
+    stream = stream_of_seed(seed).named("injection")
+    return start.r_lci_m + stream.normal_vec3(0) * sigmas[0], start.v_lci_m_s + stream.normal_vec3(3) * sigmas[1]
+
+
+def resting(file: MissionFile, ephemeris: Ephemeris, r_lci_m: Vec3, met_s: float, programs: Programs = DIRECT) -> Rotation:
     """The attitude of a long coast (q_lci_body): the side of the panels to the Sun, an antenna to the Earth as nearly as that allows."""
-    now_s = jnp.asarray(met_s)
-    sun, earth = ((towards - r_lci_m).unit() for towards in (ephemeris.r_sun_lci_m(now_s), ephemeris.r_earth_lci_m(now_s)))
     sun_axis, antenna_axis = (1.0, 0.0, 0.0), (0.0, 0.0, 1.0)
     if file.power is not None and file.radio is not None:
         sun_axis, antenna_axis = file.power.sun_axis, file.radio.antennas[0].axis
-    return coast_attitude(sun, earth, vec3(sun_axis).unit(), vec3(antenna_axis).unit())
+    return programs(_looking, ephemeris, r_lci_m, jnp.asarray(met_s), (vec3(sun_axis), vec3(antenna_axis)))
+
+
+def _looking(ephemeris: Ephemeris, r_lci_m: Vec3, met_s: Scalar, axes_body: tuple[Vec3, Vec3]) -> Rotation:
+    sun, earth = ((towards - r_lci_m).unit() for towards in (ephemeris.r_sun_lci_m(met_s), ephemeris.r_earth_lci_m(met_s)))
+    return coast_attitude(sun, earth, *(axis.unit() for axis in axes_body))
 
 
 def _foreseen(file: MissionFile, route: Route, settings: FlightOfPlan) -> tuple[Phase, ...]:

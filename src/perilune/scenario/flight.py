@@ -17,16 +17,18 @@ from perilune.faults.effects import COMMAND_LINES
 from perilune.faults.plan import FaultRow, Kind
 from perilune.faults.seams import words_of
 from perilune.math.calling import called_by
+from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.terrain import Terrain
-from perilune.moon.time import Epoch
+from perilune.moon.time import Epoch, epoch_from_utc
 from perilune.scenario.build import Flightplan, build, fault_table
+from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import load
 from perilune.scenario.outcome import Story, outcome_of
-from perilune.scenario.programs import Programs, kept_programs
+from perilune.scenario.programs import Programs, kept_programs, lander
 from perilune.scenario.schema import SEPARATION, MissionFile
 from perilune.scenario.voyage import Journey
 from perilune.sim import fly as sim
@@ -40,6 +42,8 @@ from perilune.types import Scalar
 from perilune.wire.telemetry import Mode
 
 ProgressCall = Callable[[Progress], None]
+
+SHORT_S = 60.0  # an ephemeris, where any will do
 
 
 @dataclass
@@ -89,10 +93,11 @@ def fly(
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
     if as_flown and file.as_flown is None:
         raise ScenarioError(f"--as-flown: the mission file of {file.name} does not say what went wrong; it has no table [as_flown]")
+    _refuse_faults(file, faults, as_flown)
     variant = "as-flown" if as_flown else "nominal"
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
-    with kept_programs(keep_in) as programs:
-        return _flown(file, asked, programs, progress or (lambda _: None))
+    with kept_programs(keep_in) as programs, ThreadPoolExecutor(max_workers=1) as beside:
+        return _flown(file, asked, (programs, beside), progress or (lambda _: None))
 
 
 class _Underway(NamedTuple):
@@ -104,23 +109,19 @@ class _Underway(NamedTuple):
     journey: Journey | None = None
 
 
-def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs) -> _Underway:
+def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, beside: ThreadPoolExecutor) -> _Underway:
     rows, as_flown, seed = _rows(file, asked["faults"]), asked["variant"] == "as-flown", asked["seed"]
     if asked["from"] != SEPARATION:
         plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
-        _check_words(plan, asked["faults"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
         shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        # The tick's program is the same from any start, and takes as long to make as the plan.
-        compiling = beside.submit(_compiled_tick, file, programs)
-        voyage = build_voyage(file, programs, seed)
-        compiling.result()
+    # The tick's program is the same from any start, and takes as long to make as the plan. Whoever calls it first waits for it.
+    beside.submit(_compiled_tick, file, programs)
+    voyage = build_voyage(file, programs, seed)
     lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
     voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
-    _check_words(voyage.plan, asked["faults"])
     fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
     journey = Journey(voyage, fleet, programs)
     return _Underway(voyage.plan, fleet, journey.fly(), journey)
@@ -134,12 +135,15 @@ def _compiled_tick(file: MissionFile, programs: Programs) -> None:
     programs(sim.fly_chunk, fleet, sim.blank(shape), jnp.asarray(0), all_channels)
 
 
-def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progress: ProgressCall) -> Flight:
-    plan, fleet, chunks, journey = _set_out(file, asked, programs)
-    powered, coasts = [], []
+def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
+    programs, beside = made_by
+    plan, fleet, chunks, journey = _set_out(file, asked, *made_by)
+    own = eqx.combine(lander(eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
+    powered, coasts, trails = [], [], []
     for chunk in chunks:
         if chunk.phase.kind is PhaseKind.COAST:
             coasts.append(chunk)
+            trails.append(beside.submit(_trail_of, own, chunk, (programs, journey)))
             continue
         record = jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record)
         # A record shows what was true, and what was believed, when the sensors looked.
@@ -149,11 +153,10 @@ def _flown(file: MissionFile, asked: dict[str, Any], programs: Programs, progres
         raise ScenarioError(f"{file.name}: no powered phase was flown")
     flown = sorted((*coasts, *(each[0] for each in powered)), key=lambda chunk: chunk.first_tick)
     verdict = jax.tree.map(lambda a: np.asarray(a)[0], flown[-1].states.verdict)
-    own = eqx.combine(jax.tree.map(lambda a: a[0], eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
     story = Story(
         time_s=np.concatenate([times for _, _, times in powered]),
         channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
-        coasts=_trails(own, coasts, (programs, journey)),
+        coasts=_joined([rows for trail in trails for rows in trail.result()]),
         phases=tuple(dict.fromkeys(chunk.phase for chunk in flown)),
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
@@ -190,26 +193,35 @@ def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
     return rows
 
 
-def _check_words(plan: Flightplan, faults: Sequence[str]) -> None:
-    """Flight software's memory ends somewhere; how many words it has is known when it is built."""
-    struck = [(words, row) for words, row in zip(faults, _rows(plan.file, faults), strict=True) if row.kind is Kind.STATE_UPSET]
-    if not struck:
-        return
-    count = len(words_of(eqx.filter_eval_shape(plan.mission.fsw.init, jnp.zeros(()))))
+def _refuse_faults(file: MissionFile, faults: Sequence[str], as_flown: bool) -> None:
+    """ScenarioError for what the lander or the table cannot have; before anything is planned, since that may take minutes."""
+    rows = _rows(file, faults)
+    fault_table((*rows, *(_lost_commands(file) if as_flown else ())))
+    struck = [(words, row) for words, row in zip(faults, rows, strict=True) if row.kind is Kind.STATE_UPSET]
+    count = _words_of_memory(file) if struck else 0
     for words, row in struck:
         if row.unit >= count:
-            raise ScenarioError(f"--fault {words}: flight software of {plan.file.name} has {count} words of state, numbered from 0")
+            raise ScenarioError(f"--fault {words}: flight software of {file.name} has {count} words of state, numbered from 0")
 
 
-def _trails(mission: Mission, coasts: list[sim.Chunk], made_by: tuple[Programs, Journey | None]) -> dict[str, np.ndarray]:
-    """Every coast anew from where it began, for the record: the flight itself keeps only its end."""
+def _words_of_memory(file: MissionFile) -> int:
+    """How many words flight software's state has: it is known when it is built, for whatever moment."""
+    somewhen = load_ephemeris(epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S")), SHORT_S)
+    software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
+    return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))
+
+
+def _trail_of(mission: Mission, chunk: sim.Chunk, made_by: tuple[Programs, Journey | None]) -> list[dict[str, np.ndarray]]:
+    """A coast anew from where it began, for the record: the flight itself keeps only its end."""
     programs, journey = made_by
-    pieces = []
-    for chunk in coasts:
-        rows = _cruised(mission, chunk, journey) if chunk.legs and journey is not None else _coasted(mission, chunk, programs)
-        assert chunk.before is not None  # a coast says where it began
-        attitude = np.array(jax.tree.leaves(jax.tree.map(lambda a: float(a[0]), chunk.before.world.body.q_lci_body)))
-        pieces += [{**some, "q_lci_body": np.tile(attitude, (len(some["met_s"]), 1))} for some in rows]
+    rows = _cruised(mission, chunk, journey) if chunk.legs and journey is not None else _coasted(mission, chunk, programs)
+    assert chunk.before is not None  # a coast says where it began
+    attitude = np.array([float(np.asarray(part)[0]) for part in jax.tree.leaves(chunk.before.world.body.q_lci_body)])
+    return [{**some, "q_lci_body": np.tile(attitude, (len(some["met_s"]), 1))} for some in rows]
+
+
+def _joined(pieces: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """One row for each time."""
     joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}
     kept = np.diff(joined["met_s"], prepend=-1.0) > 0.0 if joined else slice(None)
     return {name: row[kept] for name, row in joined.items()}
@@ -221,7 +233,7 @@ def _cruised(mission: Mission, chunk: sim.Chunk, journey: Journey) -> list[dict[
 
 
 def _coasted(mission: Mission, chunk: sim.Chunk, programs: Programs) -> list[dict[str, np.ndarray]]:
-    before, pieces = jax.tree.map(lambda a: a[0], chunk.before), []
+    before, pieces = lander(chunk.before), []
     now_s = chunk.first_tick * float(mission.tick_s)
     over_s = float(np.asarray(chunk.states.verdict.end_met_s)[0])
     end_s = over_s if over_s > 0.0 else chunk.phase.end_tick * float(mission.tick_s)

@@ -6,6 +6,7 @@ than flying. Here a program is found by what tracing depends on: the function, a
 
 import gc
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
+import numpy as np
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
@@ -54,11 +56,15 @@ class _Program:
 
 
 class Programs:
-    """Calls functions by programs that are compiled for one lander, and kept on a shelf if there is one."""
+    """Calls functions by programs that are compiled for one lander, and kept on a shelf if there is one.
+
+    Several threads may call: who wants a program that another is making waits for it.
+    """
 
     def __init__(self, shelf: Shelf | None = None):
         self.shelf = shelf
-        self._ready: dict[tuple, _Program] = {}
+        self._ready: dict[tuple, Future[_Program]] = {}
+        self._asking = Lock()
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """The result of a function under `eqx.filter_jit`; arguments are trees of arrays and fixed values.
@@ -69,9 +75,20 @@ class Programs:
         key = _key(function, call)
         if key is None:
             return function(*arguments)
-        if key not in self._ready:
-            self._ready[key] = _found(self.shelf, key, call) or _made(self.shelf, key, (function, call))
-        return self._ready[key](call.arrays)
+        with self._asking:
+            making = key not in self._ready
+            program = self._ready.setdefault(key, Future())
+        if making:
+            self._make(program, key, (function, call))
+        return program.result()(call.arrays)
+
+    def _make(self, program: Future[_Program], key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> None:
+        try:
+            program.set_result(_found(self.shelf, key, wanted[1]) or _made(self.shelf, key, wanted))
+        except BaseException as error:
+            del self._ready[key]  # who asks next tries again
+            program.set_exception(error)
+            raise
 
     def shape(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `eqx.filter_eval_shape` says of a call; kept too, since it takes tracing."""
@@ -91,6 +108,19 @@ class _AsTheyAre(Programs):
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
+
+
+def settled(tree: Any) -> Any:
+    """The same arrays, of settled type: a number that came from Python would make another program of the same call.
+
+    By way of the host: there, no shape is a program of its own.
+    """
+    return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)), tree)
+
+
+def lander(tree: Any) -> Any:
+    """The first row of a batch, by way of the host likewise."""
+    return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)[0]), tree)
 
 
 DIRECT = _AsTheyAre()

@@ -12,12 +12,15 @@ import numpy as np
 
 from perilune.dynamics.events import Body
 from perilune.dynamics.propagate import PointMass
+from perilune.dynamics.rigid_body import RigidBody
 from perilune.math.calling import called_by
+from perilune.math.random import Stream
+from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.scenario.beside import FlownBurn
 from perilune.scenario.build_fsw import timer_factor
 from perilune.scenario.build_voyage import Voyage, flying, resting
-from perilune.scenario.programs import Programs
+from perilune.scenario.programs import Programs, lander, settled
 from perilune.scenario.schema import MissionFile
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
@@ -40,8 +43,10 @@ from perilune.trajectory.order import Thruster
 from perilune.trajectory.plan import landing_of, radii
 from perilune.trajectory.refusal import DeskError, PassError
 from perilune.trajectory.route import Due
+from perilune.types import Index, Scalar
 from perilune.wire.telemetry import Mode
 from perilune.wire.uplink import BurnRow, FlightOrders, burn_table, no_burn
+from perilune.world.tracking import GroundTracking
 
 # Coasts end on whole seconds.
 GRID_S = 10.0
@@ -98,17 +103,14 @@ class Journey:
 
     def _known(self) -> Known:
         """The orbit as tracking has it, and the mass as flight software tells it."""
-        body = jax.tree.map(lambda a: a[0], self.states.world.body)
-        stream = jax.tree.map(lambda a: a[0], self.states.stream).named("orbit determination").at(jnp.asarray(self.tick))
+        body, stream, tick = lander(self.states.world.body), lander(self.states.stream), jnp.asarray(self.tick)
         if self.in_orbit:
-            sent = self.voyage.plan.mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, jnp.asarray(self.now_s), stream)
-            r_lci_m, v_lci_m_s = np.asarray(sent.r_lci_m.array()), np.asarray(sent.v_lci_m_s.array())
+            r_lci_m, v_lci_m_s = self.programs(_tracked_in_orbit, self.voyage.plan.mission.world.tracking, body, stream, tick)
         else:
-            errors = float(self.cruising.position_m), 1e-3 * float(self.cruising.velocity_mm_s)
-            r_lci_m = np.asarray(body.r_lci_m.array()) + errors[0] * np.asarray(stream.normal_vec3(0).array())
-            v_lci_m_s = np.asarray(body.v_lci_m_s.array()) + errors[1] * np.asarray(stream.normal_vec3(3).array())
+            errors = jnp.asarray(float(self.cruising.position_m)), jnp.asarray(1e-3 * float(self.cruising.velocity_mm_s))
+            r_lci_m, v_lci_m_s = self.programs(_tracked_on_the_way, errors, body, stream, tick)
         plan_s = self.now_s + self.voyage.route.separation_s
-        return Known(plan_s, r_lci_m, v_lci_m_s, float(np.asarray(self.states.fsw.mass_kg)[0]))
+        return Known(plan_s, _numbers(r_lci_m), _numbers(v_lci_m_s), float(np.asarray(self.states.fsw.mass_kg)[0]))
 
     def _row(self, burn: OrderedBurn) -> BurnRow:
         """A line of the burn table. What runs on after cut-off is taken off, as the ground expects it."""
@@ -133,9 +135,8 @@ class Journey:
 
     def _rest(self) -> tuple[Vec3, Vec3]:
         """Where body +z and +x look while it coasts: panels to the Sun, an antenna to the Earth as nearly as that allows."""
-        body = jax.tree.map(lambda a: a[0], self.states.world.body)
-        q_lci_body = resting(self.file, self.voyage.plan.mission.world.ephemeris, body.r_lci_m, self.now_s)
-        return q_lci_body @ vec3((0.0, 0.0, 1.0)), q_lci_body @ vec3((1.0, 0.0, 0.0))
+        ephemeris, r_lci_m = self.voyage.plan.mission.world.ephemeris, lander(self.states.world.body.r_lci_m)
+        return self.programs(_ends, resting(self.file, ephemeris, r_lci_m, self.now_s, self.programs))
 
     # What the lander does.
 
@@ -155,7 +156,7 @@ class Journey:
 
     def _cruised(self, until_s: float) -> tuple[Cruise, ...]:
         near_s = self._met_s(self.voyage.route.aim.t_s) - MOON_NEAR_S
-        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        body = lander(self.states.world.body)
         orbit, legs = Orbit(body.r_lci_m, body.v_lci_m_s), []
         stops: tuple[tuple[Body, float], ...] = (("earth", min(until_s, near_s)), ("moon", until_s))
         now_s = self.now_s
@@ -173,7 +174,7 @@ class Journey:
         first, programs = self.tick, self.programs
         end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
         phase = Phase(name, PhaseKind.POWERED, first, end, orders is not None)
-        sent = sim.nothing_new(self.fleet) if orders is None else orders
+        sent = settled(sim.nothing_new(self.fleet) if orders is None else orders)
         self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(orders is not None), sent)
         while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
             begun = self.tick
@@ -208,7 +209,7 @@ class Journey:
         ticks = np.concatenate([chunk.first_tick + np.arange(sim.CHUNK_TICKS) for chunk in chunks])
         burning = np.concatenate([[False], mode == Mode.BURN, [False]])
         starts, ends = np.flatnonzero(np.diff(burning.astype(int)) == 1), np.flatnonzero(np.diff(burning.astype(int)) == -1)
-        body = jax.tree.map(lambda a: a[0], self.states.world.body)
+        body = lander(self.states.world.body)
         state = PointMass(body.r_lci_m, body.v_lci_m_s, jnp.asarray(1.0))
         after = orbit_of(self.voyage.desk.forces, "moon", self.now_s + self.voyage.route.separation_s, state) if self.in_orbit else None
         for number, (due, burn) in enumerate(zip(planned, ordered, strict=True)):
@@ -306,3 +307,21 @@ class Journey:
         if not found:
             raise PassError("the plane of the orbit does not pass over the site any more")
         return min(found, key=lambda each: abs(each.t_s - planned_s))
+
+
+def _tracked_in_orbit(tracking: GroundTracking, body: RigidBody, stream: Stream, tick: Index) -> tuple[Vec3, Vec3]:
+    sent = tracking.state_vector(body.r_lci_m, body.v_lci_m_s, jnp.zeros(()), stream.named("orbit determination").at(tick))
+    return sent.r_lci_m, sent.v_lci_m_s
+
+
+def _tracked_on_the_way(errors: tuple[Scalar, Scalar], body: RigidBody, stream: Stream, tick: Index) -> tuple[Vec3, Vec3]:
+    drawn = stream.named("orbit determination").at(tick)
+    return body.r_lci_m + drawn.normal_vec3(0) * errors[0], body.v_lci_m_s + drawn.normal_vec3(3) * errors[1]
+
+
+def _ends(q_lci_body: Rotation) -> tuple[Vec3, Vec3]:
+    return q_lci_body @ vec3((0.0, 0.0, 1.0)), q_lci_body @ vec3((1.0, 0.0, 0.0))
+
+
+def _numbers(vector: Vec3) -> np.ndarray:
+    return np.array([float(component) for component in vector.components()])

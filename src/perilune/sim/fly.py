@@ -156,7 +156,7 @@ class Chunk(eqx.Module):
 
 def blank(shape: MissionState) -> MissionState:
     """States of a shape, to compile with."""
-    return jax.tree.map(lambda leaf: jnp.asarray(np.zeros(leaf.shape, leaf.dtype)), shape)
+    return jax.tree.map(lambda leaf: jax.device_put(np.zeros(leaf.shape, leaf.dtype)), shape)
 
 
 def fly(
