@@ -174,7 +174,7 @@ class Journey:
         first, programs = self.tick, self.programs
         end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
         phase = Phase(name, PhaseKind.POWERED, first, end, orders is not None)
-        sent = settled(sim.nothing_new(self.fleet) if orders is None else orders)
+        sent = sim.nothing_new(self.fleet) if orders is None else settled(orders)
         self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(orders is not None), sent)
         while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
             begun = self.tick

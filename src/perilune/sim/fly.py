@@ -125,8 +125,8 @@ def silence(mission: Mission) -> Uplink:
 
 
 def nothing_new(fleet: Fleet) -> FlightOrders:
-    """No orders: flight software keeps those it has."""
-    return _unchanged(fleet.shared)
+    """No orders: flight software keeps those it has. Of settled type, as orders are: one program wakes with them and without."""
+    return jax.tree.map(lambda leaf: jax.device_put(np.asarray(leaf)), _unchanged(fleet.shared))
 
 
 def _unchanged(mission: Mission) -> FlightOrders:
