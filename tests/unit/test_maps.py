@@ -78,6 +78,9 @@ def test_regional_map_holds_its_edge():
         (dict(kind="VAX_REAL"), "SAMPLE_TYPE is VAX_REAL; allowed"),
         (dict(bits=32), "do the .IMG and .LBL belong together"),
         (dict(radius="3396190."), "heights must count from 1737400 m"),
+        (dict(unit="FOOT"), "UNIT is FOOT; allowed: METER"),
+        (dict(bits=24), "samples of 24 bits"),
+        (dict(factor="1000."), "heights must count from the sphere"),
         (dict(factor="n/a"), "SCALING_FACTOR in the label is 'n/a'"),
     ],
 )
@@ -123,3 +126,16 @@ def test_geotiff_round_trip(crs, scale):
 def test_geotiff_in_another_projection_is_explained():
     with pytest.raises(ValueError, match="gdalwarp"):
         read_geotiff(geotiff("+proj=stere +lat_0=90 +R=1737400 +units=m +no_defs", (0.0, 0.0), 100.0))
+
+
+def test_a_geotiff_of_the_earth_is_refused():
+    with pytest.raises(ValueError, match="sphere of 6378137 m"):
+        read_geotiff(geotiff("EPSG:4326", (48.0, 44.0), 0.1))
+
+
+@pytest.mark.parametrize(
+    ("latitude_deg", "longitude_deg", "there"), [(47.9, 44.2, True), (47.9, 44.7, False), (-69.5, 44.2, False), (47.9, 404.2, True)]
+)
+def test_a_map_says_what_it_holds(latitude_deg, longitude_deg, there):
+    ground = height_map(np.zeros((4, 5)), (48.0, 44.0), (-0.1, 0.1))
+    assert ground.holds(np.radians(latitude_deg), np.radians(longitude_deg)) is there

@@ -163,10 +163,51 @@ def test_several_complaints_are_all_told():
             "give exactly one of",
         ),
         ('used_in = ["braking"]', "used_in = []", "has 'KTD', which no mode uses"),
+        ('used_in = ["braking"]', 'used_in = ["approach"]', "engines has none for braking"),
+        (
+            "mass_start_kg = { value = 1300, low = 1280, high = 1330",
+            "mass_start_kg = { value = 5300, low = 1280, high = 5330",
+            "the tanks hold 1110 kg",
+        ),
+        ("value = [900, 900, 700], within", "value = [900, 100, 10], within", "no moment exceeds the sum of the other two"),
+        (
+            "inertia_full_kg_m2 = { value = [900, 900, 700], within_percent = 20",
+            "inertia_full_kg_m2 = { value = [900, 900, 700], within_percent = -50",
+            "it must lie above 0",
+        ),
+        (
+            "inertia_full_kg_m2 = { value = [900, 900, 700], within_percent = 20",
+            "inertia_full_kg_m2 = { value = [900, 900, 700], low = [1, 1, 1], within_percent = 20",
+            "give bounds one way",
+        ),
+        ('source = "derived", note = "from the insertion burn', 'source = 5, note = "from the insertion burn', "is 5; it must be words"),
+        ('source = "derived", note = "from the insertion burn', 'source = "", note = "from the insertion burn', "is ''; it must be words"),
     ],
 )
 def test_what_cannot_be_flown_is_refused(old, new, words):
     assert any(words in line for line in refused(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("accel_quantum_mm_s", 0, "accel_quantum_mm_s is 0; it must"),
+        ("boresight", [0, 0, 0], "it must point somewhere"),
+        ("range_floor_m", None, "give both, or neither"),
+    ],
+)
+def test_a_unit_that_could_not_be_is_refused(old, new, words):
+    assert refused_value(old, new) and any(words in line for line in refused_value(old, new))
+
+
+def refused_value(key: str, value: object) -> tuple[str, ...]:
+    """Complaints about luna-25 with the first number of this key changed, or left out."""
+    lines = LUNA.splitlines()
+    place = next(number for number, line in enumerate(lines) if line.startswith(f"{key} ="))
+    lines[place : place + 1] = [] if value is None else [f'{key} = {{ value = {value}, source = "design" }}']
+    with pytest.raises(ScenarioError) as caught:
+        mission_from_text("\n".join(lines))
+    return caught.value.complaints
 
 
 def test_broken_toml_tells_the_place():

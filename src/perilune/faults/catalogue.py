@@ -4,6 +4,7 @@
 A number after the name is the unit (engine, thruster, axis); without a trigger a fault acts from the start.
 """
 
+import math
 from dataclasses import dataclass
 
 from perilune.faults.effects import COMMAND_LINES
@@ -38,27 +39,29 @@ CATALOGUE: dict[str, NamedFault] = {
     "engine.isp-drop": NamedFault(
         Kind.ENGINE_ISP_DROP, "an engine burns more for the same thrust", "share lost", 0.05, 0.0, 0.9, units="engine"
     ),
-    "thruster.stuck-on": NamedFault(Kind.THRUSTER_STUCK_ON, "a thruster does not close", "", 1.0, 0.0, 1.0, units="thruster"),
-    "thruster.stuck-off": NamedFault(Kind.THRUSTER_STUCK_OFF, "a thruster does not open", "", 1.0, 0.0, 1.0, units="thruster"),
-    "accelerometer.dead": NamedFault(Kind.ACCELEROMETER_DEAD, "the accelerometers read zero (Luna-25)", "", 1.0, 0.0, 1.0),
+    "thruster.stuck-on": NamedFault(Kind.THRUSTER_STUCK_ON, "a thruster does not close", "", 1.0, 1.0, 1.0, units="thruster"),
+    "thruster.stuck-off": NamedFault(Kind.THRUSTER_STUCK_OFF, "a thruster does not open", "", 1.0, 1.0, 1.0, units="thruster"),
+    "accelerometer.dead": NamedFault(Kind.ACCELEROMETER_DEAD, "the accelerometers read zero (Luna-25)", "", 1.0, 1.0, 1.0),
     "accelerometer.bias": NamedFault(Kind.ACCELEROMETER_BIAS, "an accelerometer's bias jumps", "m/s2", 0.01, -10.0, 10.0, units="axis"),
     "gyro.drift": NamedFault(Kind.GYRO_DRIFT, "a gyro drifts", "rad/s", 1e-4, -0.1, 0.1, units="axis"),
-    "altimeter.dead": NamedFault(Kind.ALTIMETER_DEAD, "the altimeter says nothing", "", 1.0, 0.0, 1.0),
+    "altimeter.dead": NamedFault(Kind.ALTIMETER_DEAD, "the altimeter says nothing", "", 1.0, 1.0, 1.0),
     "altimeter.bias": NamedFault(Kind.ALTIMETER_BIAS, "the altimeter reads long", "m", 100.0, -1e4, 1e4),
     "altimeter.late": NamedFault(Kind.ALTIMETER_LATE, "the altimeter is valid only below this range (Resilience)", "m", 893.0, 0.0, 1e5),
-    "velocimeter.dead": NamedFault(Kind.VELOCIMETER_DEAD, "the velocimeter says nothing", "", 1.0, 0.0, 1.0),
+    "velocimeter.dead": NamedFault(Kind.VELOCIMETER_DEAD, "the velocimeter says nothing", "", 1.0, 1.0, 1.0),
     "clock.jump": NamedFault(Kind.CLOCK_JUMP, "the onboard clock is off", "s", 10.0, -1e5, 1e5),
     "state.upset": NamedFault(
         Kind.STATE_UPSET, "a word of flight software's state changes once", "unit of the word", 1.0, -1e30, 1e30, ONE_CYCLE_S, "word"
     ),
-    "command.lost": NamedFault(Kind.COMMAND_LOST, f"commands do not arrive: {', '.join(COMMAND_LINES)}", "", 1.0, 0.0, 1.0, 1.0, "line"),
+    "command.lost": NamedFault(Kind.COMMAND_LOST, f"commands do not arrive: {', '.join(COMMAND_LINES)}", "", 1.0, 1.0, 1.0, 1.0, "line"),
 }
 
 
 def fault_row(words: str) -> FaultRow:
     """A row from words; FaultError says what was given and what is allowed."""
-    rest, _, trigger_words = words.partition("@")
-    name_words, _, size_words = rest.partition(":")
+    rest, at_sign, trigger_words = words.partition("@")
+    name_words, colon, size_words = rest.partition(":")
+    if (at_sign and not trigger_words) or (colon and not size_words):
+        raise FaultError(f"--fault {words}: nothing follows '{'@' if at_sign and not trigger_words else ':'}'; write NAME[:size][@trigger]")
     name, unit = _name_and_unit(name_words)
     named = CATALOGUE[name]
     size = named.size if not size_words else _number(words, "size", size_words)
@@ -84,7 +87,7 @@ def _unit(words: str, counted: str, text: str) -> int:
     named = {"axis": ("x", "y", "z"), "line": COMMAND_LINES}.get(counted, ())
     if text in named:
         return named.index(text)
-    if not text.isdigit() or (named and int(text) >= len(named)):
+    if not text.isdecimal() or (named and int(text) >= len(named)):
         allowed = f"it is one of {', '.join(named)}" if named else "give its number, counted from 0"
         raise FaultError(f"--fault {words}: '{text}' is no {counted}; {allowed}")
     return int(text)
@@ -105,6 +108,9 @@ def _trigger(words: str, trigger: str) -> tuple[Trigger, float]:
 
 def _number(words: str, what: str, text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise FaultError(f"--fault {words}: the {what} '{text}' is not a number") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise FaultError(f"--fault {words}: the {what} '{text}' is not a number")
+    return number

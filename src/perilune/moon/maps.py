@@ -14,7 +14,13 @@ from perilune.types import Index, Scalar
 
 # PDS3 sample types of terrain images, as numpy dtype letters; bits and bytes follow from SAMPLE_BITS.
 SAMPLE_TYPES = {"LSB_INTEGER": "<i", "MSB_INTEGER": ">i", "LSB_UNSIGNED_INTEGER": "<u", "PC_REAL": "<f", "IEEE_REAL": ">f"}
+# By kind of sample: integer, unsigned, real.
+SAMPLE_BITS = {"i": (8, 16, 32), "u": (8, 16, 32), "f": (32, 64)}
 UNITS_M = {"METER": 1.0, "METERS": 1.0, "KILOMETER": 1e3, "KM": 1e3, "M": 1.0}
+# The radius of the body in a coordinate system's text.
+ELLIPSOID = re.compile(r'(?:SPHEROID|ELLIPSOID)\["[^"]*",\s*([\d.]+)')
+# No ground of the Moon lies further from the sphere.
+HEIGHT_MAX_M = 12_000.0
 # A reference radius further than this from the project's is another body or another convention.
 RADIUS_TOLERANCE_M = 100.0
 
@@ -51,6 +57,16 @@ class HeightMap(AbstractElevation):
     longitude_step_rad: Scalar
     goes_round: bool = eqx.field(static=True)
 
+    def holds(self, latitude_rad: float, longitude_rad: float) -> bool:
+        """Whether a place lies on it."""
+        rows, columns = self.heights_m.shape
+        row = (latitude_rad - float(self.latitude_first_rad)) / float(self.latitude_step_rad)
+        east_rad = (longitude_rad - float(self.longitude_first_rad)) % (2.0 * np.pi)
+        step_rad = float(self.longitude_step_rad)
+        # The outer half of the outermost cells is on the map too.
+        across = (east_rad + 0.5 * step_rad) % (2.0 * np.pi) <= columns * step_rad
+        return bool(-0.5 <= row <= rows - 0.5 and (self.goes_round or across))
+
     def height_m(self, direction_lfme: Vec3) -> Scalar:
         rows, columns = self.heights_m.shape
         x, y, z = direction_lfme.components()
@@ -85,6 +101,10 @@ def height_map(heights_m: Float[np.ndarray, "rows columns"], corner_deg: tuple[f
     """From a grid whose first cell has its outer corner at `corner_deg` (latitude, longitude) and its next at one `step_deg` from it."""
     if not np.isfinite(heights_m).all():
         raise ValueError(f"the map has {np.count_nonzero(~np.isfinite(heights_m))} cells without a height; fill or crop them first")
+    if np.abs(heights_m).max() > HEIGHT_MAX_M:
+        raise ValueError(
+            f"the map goes to {np.abs(heights_m).max():.0f} m; heights must count from the sphere of {RADIUS_MOON_M:.0f} m, not from the centre"
+        )
     first = [np.radians(corner + 0.5 * step) for corner, step in zip(corner_deg, step_deg, strict=True)]
     steps = [np.radians(step) for step in step_deg]
     goes_round = abs(abs(step_deg[1]) * heights_m.shape[1] - 360.0) < 0.01 * abs(step_deg[1])
@@ -100,12 +120,19 @@ def read_pds(label: bytes, image: bytes) -> HeightMap:
     kind = _entry(text, "SAMPLE_TYPE")
     if kind not in SAMPLE_TYPES:
         raise ValueError(f"SAMPLE_TYPE is {kind}; allowed: {', '.join(SAMPLE_TYPES)}")
+    if rows < 2 or columns < 2 or bits not in SAMPLE_BITS[SAMPLE_TYPES[kind][1]]:
+        raise ValueError(
+            f"the label asks for {rows} x {columns} samples of {bits} bits; a map has two rows and columns at least, of {kind} samples"
+        )
     if len(image) != rows * columns * bits // 8:
         raise ValueError(
             f"the image has {len(image)} bytes where the label asks for {rows} x {columns} x {bits} bits = {rows * columns * bits // 8}: "
             "do the .IMG and .LBL belong together, and is the download complete?"
         )
-    unit_m = UNITS_M[_entry(text, "UNIT")]
+    unit = _entry(text, "UNIT")
+    if unit not in UNITS_M:
+        raise ValueError(f"UNIT is {unit}; allowed: {', '.join(UNITS_M)}")
+    unit_m = UNITS_M[unit]
     _check_radius(_number(text, "OFFSET") * unit_m)
     samples = np.frombuffer(image, dtype=np.dtype(f"{SAMPLE_TYPES[kind]}{bits // 8}")).reshape(rows, columns)
     heights_m = samples.astype(np.float32) * np.float32(_number(text, "SCALING_FACTOR") * unit_m)
@@ -135,6 +162,7 @@ def read_geotiff(content: bytes) -> HeightMap:
 def _degrees_per_unit(crs) -> tuple[float, float, float]:
     """Degrees per unit of the grid, and longitude and latitude of its origin."""
     if crs.is_geographic:
+        _check_radius(float(ELLIPSOID.search(crs.to_wkt())[1]))  # type: ignore[index]
         return 1.0, 0.0, 0.0
     terms = crs.to_dict()
     radius_m = float(terms.get("R", terms.get("a", 0.0)))

@@ -11,6 +11,7 @@ from perilune.report.figures_ground import track_on_ground
 from perilune.report.page import Story, page
 from perilune.report.record import Record
 from perilune.report.relief import Ground, ReliefMap, relief_about
+from perilune.scenario.brought import hashes
 from perilune.scenario.schema import MissionFile
 from perilune.sim.recording import manifest, to_netcdf
 
@@ -45,7 +46,9 @@ def write_flight(flight: Flight, mission: MissionFile, folder: Path) -> dict[str
     paths["recording"].write_bytes(to_netcdf(tree))
     record = Record(tree, _verdict_s(flight.outcome))
     paths["report"].write_text(page(Story(result, mission, record, maps_of(flight, mission, record))), encoding="utf-8")
-    chosen = {key: result.get(key) for key in ("mission", "variant", "from", "faults", "seed", "width")}
+    chosen = {key: result.get(key) for key in ("mission", "variant", "from", "faults", "seed", "width")} | {
+        "files_brought": hashes(mission)
+    }
     paths["manifest"].write_text(json.dumps(manifest(mission.text, chosen), indent=2, default=str) + "\n", encoding="utf-8")
     return files
 

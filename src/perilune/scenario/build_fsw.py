@@ -29,6 +29,7 @@ from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
+from perilune.scenario.brought import cut
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
@@ -168,7 +169,7 @@ def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
 def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, moments: Moments) -> NavigationFilter:
     units, scale = file.sensors, float(file.belief.sensor_sigma_scale or 1.0)
     r_imu = np.asarray(units.imu.position_m)
-    field = field_of(lunar_field()).truncated(int(file.belief.gravity_degree))
+    field = cut(field_of(lunar_field()), int(file.belief.gravity_degree), "belief.gravity_degree")
     earth = ephemeris.r_earth_lci_m(jnp.asarray(moments.ignition_s))
     lumps = BelievedLumps(field, ground.spin, q_lfme_lfpa().inverse(), earth, jnp.asarray(GM_EARTH_M3_S2))
     gates = file.flight_software.gates
@@ -194,8 +195,8 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
             antenna_from_imu_body_m=vec3(np.asarray(units.velocimeter.position_m) - r_imu),
             speed_floor_m_s=scale * float(units.velocimeter.speed_floor_m_s),
             speed_slope=scale * 0.01 * float(units.velocimeter.speed_percent),
-            range_floor_m=scale * float(units.velocimeter.range_floor_m),
-            range_slope=scale * 0.01 * math.hypot(units.velocimeter.range_percent, units.velocimeter.scale_percent),
+            range_floor_m=scale * float(units.velocimeter.range_floor_m or 0.0),
+            range_slope=scale * 0.01 * math.hypot(units.velocimeter.range_percent or 0.0, units.velocimeter.scale_percent),
             cos_incidence_min=COS_INCIDENCE_MIN,
             scale_sigma=scale * 0.01 * float(units.velocimeter.scale_percent),
             mount_sigma_rad=scale * 1e-3 * float(units.velocimeter.mount_mrad),

@@ -14,6 +14,7 @@ from perilune.math.random import stream_of_seed
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
+from perilune.scenario.brought import brought_files
 from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of, window_s
 from perilune.scenario.build_fsw import Moments
 from perilune.scenario.build_world import build_world
@@ -87,7 +88,7 @@ def _laid_out(file: MissionFile, programs: Programs) -> Voyage:
     attitude = resting(file, world.ephemeris, vec3(route.r_lci_m), 0.0, programs)
     mission = mission_of(file, world, moments, RigidBody(vec3(route.r_lci_m), vec3(route.v_lci_m_s), attitude, zero_vec3()))
     light = plan.sunlight
-    acting = Forces(moon_degree=int(file.gravity.degree))
+    acting = Forces(moon_degree=int(file.gravity.degree), moon_gravity_file=brought_files(file).get("gravity.file"))
     if light is not None:
         area_over_mass = float(light.area_m2) / float(plan.separation_kg)
         acting = replace(acting, area_over_mass_m2_kg=area_over_mass, reflectivity=float(light.reflectivity))

@@ -1,7 +1,6 @@
 """From a mission file to the world: degrees become radians, kilometres metres, names arrays."""
 
 import math
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,11 +13,9 @@ from perilune.math.vector import Vec3, vec3
 from perilune.moon.craters import Crater, crater_at
 from perilune.moon.ephemeris import Ephemeris
 from perilune.moon.frames import Selenographic, SiteFrame, site_frame
-from perilune.moon.gravity import field_of
-from perilune.moon.lunar_field import lunar_field
-from perilune.moon.maps import HeightMap, read_geotiff, read_pds
 from perilune.moon.relief import Relief, ReliefLaw, make_relief, relief_at
 from perilune.moon.terrain import Terrain, level_terrain
+from perilune.scenario.brought import brought_files, lunar_field_of, map_at
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_sensors import Sensors as SensorsFile
@@ -89,8 +86,11 @@ def beams_on_cone(cant_deg: float, cone_deg: float, beams: int) -> tuple[np.ndar
 
 
 def period_ticks(rate_hz: float, cycle_s: float) -> int:
-    """Cycles from one reading to the next. Flight software takes readings at its filter's rate; what it does not take is not computed."""
-    return max(FILTER_EVERY, round(1.0 / (rate_hz * cycle_s)))
+    """Cycles from one reading to the next: the number nearest to the unit's rate at which the filter looks.
+
+    Flight software takes readings in those cycles alone; what it does not take is not computed.
+    """
+    return FILTER_EVERY * max(1, round(1.0 / (rate_hz * cycle_s * FILTER_EVERY)))
 
 
 def site_of(file: MissionFile) -> SiteFrame:
@@ -107,7 +107,7 @@ def build_world(file: MissionFile, ephemeris: Ephemeris) -> World:
         gear=_gear(file),
         sensors=_sensors(file.sensors, float(file.flight_software.cycle_s), file),
         terrain=build_terrain(file),
-        gravity=Gravity(field_of(lunar_field()).truncated(int(file.gravity.degree))),
+        gravity=Gravity(lunar_field_of(file)),
         ephemeris=ephemeris,
         site=site_of(file),
         tracking=_tracking(file),
@@ -272,12 +272,13 @@ def _velocimeter(file: SensorsFile, cycle_s: float) -> Velocimeter:
         speed_noise_floor_m_s=jnp.asarray(float(unit.speed_floor_m_s)),
         speed_noise_slope=jnp.asarray(0.01 * float(unit.speed_percent)),
         speed_scale_sigma=jnp.asarray(0.01 * float(unit.scale_percent)),
-        range_noise_floor_m=jnp.asarray(float(unit.range_floor_m)),
-        range_noise_slope=jnp.asarray(0.01 * float(unit.range_percent)),
+        range_noise_floor_m=jnp.asarray(float(unit.range_floor_m or 0.0)),
+        range_noise_slope=jnp.asarray(0.01 * float(unit.range_percent or 0.0)),
         range_scale_sigma=jnp.asarray(0.01 * float(unit.scale_percent)),
         mount_sigma_rad=jnp.asarray(1e-3 * float(unit.mount_mrad)),
         dropout_probability=jnp.asarray(0.01 * float(unit.dropout_percent)),
         period_ticks=jnp.asarray(period_ticks(float(unit.rate_hz), cycle_s)),
+        ranges_told=jnp.asarray(unit.range_floor_m is not None),
     )
 
 
@@ -290,25 +291,12 @@ def build_terrain(file: MissionFile) -> Terrain:
     """The ground of a mission, with its relief at no offset: each flight is shifted to its own."""
     ground, relief = file.terrain, _relief(file)
     if ground.map is not None:
-        folder = file.folder or Path.cwd()
-        return Terrain(_map_at(folder / ground.map), (), relief, jnp.zeros(()))
+        brought = map_at(brought_files(file)["terrain.map"])
+        if not brought.holds(math.radians(file.site.latitude_deg), math.radians(file.site.longitude_deg)):
+            place = f"{float(file.site.latitude_deg):g} deg, {float(file.site.longitude_deg):g} deg east"
+            raise ScenarioError(f"terrain.map: '{ground.map}' does not hold the site ({place}); bring a map about it")
+        return Terrain(brought, (), relief, jnp.zeros(()))
     return level_terrain(float(ground.elevation_m), tuple(_crater(crater) for crater in ground.craters), relief)
-
-
-def _map_at(path: Path) -> HeightMap:
-    """A map that the user brought: a PDS image with its label beside it, or a GeoTIFF."""
-    try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            return read_geotiff(path.read_bytes())
-        label, image = (_beside(path, suffix).read_bytes() for suffix in (".LBL", ".IMG"))
-        return read_pds(label, image)
-    except (OSError, ValueError) as error:
-        raise ScenarioError(f"terrain.map: cannot use '{path}': {error}") from None
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    upper, lower = path.with_suffix(suffix), path.with_suffix(suffix.lower())
-    return lower if lower.exists() else upper
 
 
 def _relief(file: MissionFile) -> Relief:
@@ -321,7 +309,11 @@ def _relief(file: MissionFile) -> Relief:
         surface_age_ga=float(ground.surface_age_ga),
         small_crater_share=float(ground.small_crater_share),
     )
-    return relief_at(math.radians(file.site.latitude_deg), math.radians(file.site.longitude_deg), make_relief(law, ground.seed))
+    try:
+        made = make_relief(law, ground.seed)
+    except ValueError as error:
+        raise ScenarioError(f"terrain: {error}") from None
+    return relief_at(math.radians(file.site.latitude_deg), math.radians(file.site.longitude_deg), made)
 
 
 def _crater(crater) -> Crater:

@@ -13,10 +13,11 @@ from perilune.moon.earth import load_earth_orientation
 from perilune.moon.earth_field import earth_field
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.gravity import SphericalHarmonicField, field_of
-from perilune.moon.gravity_files import HarmonicCoefficients, read_gravity_field
+from perilune.moon.gravity_files import HarmonicCoefficients
 from perilune.moon.lunar_field import lunar_field
 from perilune.moon.planets import GM_PLANETS_M3_S2, PLANETS_THAT_MATTER, Planets, load_planets
 from perilune.moon.time import Epoch
+from perilune.scenario.brought import coefficients
 from perilune.scenario.errors import ScenarioError, nearest
 
 BODIES = ("earth", "moon", "sun", *GM_PLANETS_M3_S2)
@@ -94,9 +95,4 @@ class Forces:
 
 
 def _coefficients(path: str | Path | None, degree: int | None, ours: HarmonicCoefficients) -> HarmonicCoefficients:
-    if path is None:
-        return ours
-    try:
-        return read_gravity_field(str(path), Path(path).read_bytes(), degree)
-    except OSError as error:
-        raise ScenarioError(f"forces: the gravity file '{path}' cannot be read ({error.strerror})") from None
+    return ours if path is None else coefficients(Path(path), degree, "forces")

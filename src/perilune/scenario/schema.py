@@ -118,6 +118,9 @@ class MissionFile(Table):
             raise complain(("orbit.descent", "has no start_before_burn_orbits; give it, for the entry before the descent-orbit burn"))
         for name in [engines.name for engines in self.engines if not engines.used_in]:
             raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))
+        for mode in ("braking", "vertical_descent"):
+            if not any(mode in group.used_in for group in self.engines) and not any(mode in group.thrust_in for group in self.thrusters):
+                raise complain(("engines", f"has none for {mode}; name it in used_in of an engine, or in thrust_in of thrusters"))
         return self
 
 

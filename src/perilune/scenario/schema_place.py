@@ -9,7 +9,6 @@ from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import (
     Angle,
     Correlation,
-    Count,
     Elevation,
     Latitude,
     Longitude,
@@ -167,9 +166,10 @@ class Tracking(Table):
 
 
 class Gravity(Table):
-    """Degree and order of the Moon's field."""
+    """The Moon's field, to some degree and order: the one in the package, to 10, or that of a file."""
 
-    degree: Count = 10
+    degree: Annotated[int, Field(ge=1, le=1200)] = 10
+    file: str | None = Field(default=None, description="beside the mission file: .sha or .tab (PDS), .gfc (ICGEM), .cof (GMAT)")
 
 
 class ObservedEvent(Table):

@@ -154,7 +154,15 @@ def read(kind: type[Measured], given: object) -> Measured:
         raise complain(("value", "is missing; a number given as a table needs one"))
     value = kind.components_of(given["value"])
     low, high = _bounds(kind, value, given)
-    return kind.of(value, Provenance(low, high, given.get("source"), given.get("note", "")))
+    return kind.of(value, Provenance(low, high, _words(given, "source"), _words(given, "note") or ""))
+
+
+def _words(given: Mapping, key: str) -> str | None:
+    if key not in given:
+        return None
+    if not isinstance(given[key], str) or not given[key].strip():
+        raise complain((key, f"is {given[key]!r}; it must be words"))
+    return given[key]
 
 
 def around(value: Components, percent: float) -> tuple[Components, Components]:
@@ -165,7 +173,12 @@ def around(value: Components, percent: float) -> tuple[Components, Components]:
 
 def _bounds(kind: type[Quantity] | type[Triplet], value: Components, given: Mapping) -> tuple[Components, Components]:
     if "within_percent" in given:
-        return around(value, finite(given["within_percent"]))
+        percent = finite(given["within_percent"])
+        if "low" in given or "high" in given:
+            raise complain(("within_percent", "stands beside low or high; give bounds one way"))
+        if not 0.0 < percent <= 100.0:
+            raise complain(("within_percent", f"is {percent:g}; it must lie above 0 and up to 100"))
+        return around(value, percent)
     if ("low" in given) != ("high" in given):
         raise complain(("", "has one bound; give both low and high"))
     if "low" not in given:

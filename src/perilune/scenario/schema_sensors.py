@@ -2,12 +2,15 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import AcuteAngle, Direction, NonNegative, Number, Percent, Position, Positive, Table, Within
 
 Cant: TypeAlias = Annotated[Number, Within(0, 120, "degrees from straight down, -z, toward +x")]
-Rate: TypeAlias = Annotated[Number, Within(0, 10, "hertz; at most one reading a cycle", above=True)]
+Rate: TypeAlias = Annotated[
+    Number, Within(0, 10, "hertz; flight software takes at most two readings a second, and the nearest rate that fits in", above=True)
+]
 
 
 class Imu(Table):
@@ -18,13 +21,13 @@ class Imu(Table):
     accel_scale_ppm: NonNegative
     accel_misalignment_mrad: NonNegative
     accel_walk_ug_sqrt_hz: NonNegative
-    accel_quantum_mm_s: NonNegative
+    accel_quantum_mm_s: Positive
     accel_max_g: Positive
     gyro_bias_deg_h: NonNegative
     gyro_scale_ppm: NonNegative
     gyro_misalignment_mrad: NonNegative
     gyro_walk_deg_sqrt_h: NonNegative
-    gyro_quantum_urad: NonNegative
+    gyro_quantum_urad: Positive
     gyro_max_deg_s: Positive
     mixed_array_loss_percent: Percent | None = Field(default=None, description="a command is lost in an array with one of higher priority")
 
@@ -39,6 +42,12 @@ class StarTracker(Table):
     rate_hz: Rate
     turn_max_deg_s: Positive
     exclusion_deg: AcuteAngle
+
+    @model_validator(mode="after")
+    def _looks_somewhere(self) -> "StarTracker":
+        if not any(self.boresight):
+            raise complain(("boresight", "is [0, 0, 0]; it must point somewhere"))
+        return self
 
 
 class Altimeter(Table):
@@ -73,12 +82,18 @@ class Velocimeter(Table):
     incidence_max_deg: AcuteAngle
     speed_floor_m_s: NonNegative
     speed_percent: Percent
-    range_floor_m: NonNegative
-    range_percent: Percent
+    range_floor_m: NonNegative | None = Field(default=None, description="without it the unit tells speeds alone")
+    range_percent: Percent | None = None
     scale_percent: Percent
     mount_mrad: NonNegative
     dropout_percent: Percent
     rate_hz: Rate
+
+    @model_validator(mode="after")
+    def _tells_ranges_or_not(self) -> "Velocimeter":
+        if (self.range_floor_m is None) != (self.range_percent is None):
+            raise complain(("range_floor_m", "and range_percent go together; give both, or neither for a unit that tells speeds alone"))
+        return self
 
 
 class Touchdown(Table):

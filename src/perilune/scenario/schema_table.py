@@ -66,7 +66,7 @@ class Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: str | None = Field(
+    source: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="what the plain numbers of this table rest on: a citation, assumed, derived or design"
     )
     within_percent: float | None = Field(

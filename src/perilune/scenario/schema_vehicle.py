@@ -20,6 +20,12 @@ class Hull(Table):
     base_m: NonNegative
     top_m: Positive
 
+    @model_validator(mode="after")
+    def _stands_upright(self) -> "Hull":
+        if self.base_m >= self.top_m:
+            raise complain(("base_m", f"is {self.base_m:g}; it must be below top_m, {self.top_m:g}"))
+        return self
+
 
 class Vehicle(Table):
     """Mass and its distribution; full is the start of the flight, empty is without propellant."""
@@ -42,6 +48,17 @@ class Vehicle(Table):
     def _has_propellant(self) -> "Vehicle":
         if self.mass_dry_kg >= self.mass_start_kg:
             raise complain(("mass_dry_kg", f"is {self.mass_dry_kg:g}; it must be below mass_start_kg, {self.mass_start_kg:g}"))
+        if self.propellant_kg > self.tank_full_kg:
+            given = f"is {self.mass_start_kg:g}, {self.propellant_kg:g} kg of it propellant"
+            raise complain(("mass_start_kg", f"{given}; the tanks hold {self.tank_full_kg:g} kg (tank_full_kg)"))
+        return self
+
+    @model_validator(mode="after")
+    def _could_be_a_body(self) -> "Vehicle":
+        for key in ("inertia_full_kg_m2", "inertia_empty_kg_m2"):
+            moments = sorted(getattr(self, key))
+            if moments[2] > moments[0] + moments[1]:
+                raise complain((key, f"is {list(getattr(self, key))}; of a body no moment exceeds the sum of the other two"))
         return self
 
 
@@ -96,7 +113,7 @@ class Thrusters(Table):
 
 
 class Slosh(Table):
-    """One pendulum for each tank pair."""
+    """One pendulum for the propellant of all tanks."""
 
     liquid_share: Share
     damping: Share = Field(description="share of critical damping")

@@ -44,6 +44,7 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
     mount_sigma_rad: Scalar
     dropout_probability: Scalar
     period_ticks: Index
+    ranges_told: Flag = True  # an optical unit may count fringes only; its ranges are then nan
 
     def init(self, stream: Stream) -> VelocimeterState:
         count = len(self.beams_body)
@@ -71,7 +72,7 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
         valid = jnp.stack(valids)
         return VelocimeterReading(
             closing_speed_m_s=jnp.where(valid, jnp.stack(speeds_m_s), 0.0),
-            range_m=jnp.where(valid, jnp.maximum(jnp.stack(ranges_m), 0.0), 0.0),
+            range_m=jnp.where(self.ranges_told, jnp.where(valid, jnp.maximum(jnp.stack(ranges_m), 0.0), 0.0), jnp.nan),
             valid=valid,
         )
 
