@@ -70,10 +70,11 @@ def _hermite(nodes: Float[Array, " k"], values: Float[Array, "k 3"], slopes: Flo
     """The polynomial that meets values and slopes at the nodes, about the nearest value so that few digits are lost."""
     count = len(values)
     self_pair = np.eye(count, dtype=bool)
-    inverse_gaps = jnp.where(self_pair, 0.0, 1.0 / jnp.where(self_pair, 1.0, nodes[:, None] - nodes[None, :]))
-    factors = jnp.where(self_pair, 1.0, (x - nodes[None, :]) * inverse_gaps)
+    gaps = jnp.where(self_pair, 1.0, nodes[:, None] - nodes[None, :])
+    # Quotients, which are one at the node itself to the last bit: there the value is met exactly.
+    factors = jnp.where(self_pair, 1.0, (x - nodes[None, :]) / gaps)
     basis = reduce(operator.mul, (factors[:, k] for k in range(count)))
-    from_node, tilt = x - nodes, 2.0 * jnp.sum(inverse_gaps, axis=1)
+    from_node, tilt = x - nodes, 2.0 * jnp.sum(jnp.where(self_pair, 0.0, 1.0 / gaps), axis=1)
     origin = values[count // 2]
     parts = (values - origin) * (1.0 - tilt * from_node)[:, None] + slopes * from_node[:, None]
     return origin + jnp.sum(parts * (basis * basis)[:, None], axis=0)

@@ -15,6 +15,7 @@ from perilune.faults.plan import FaultPlan, FaultRow, fault_plan
 from perilune.fsw.control.attitude import pointing
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
 from perilune.fsw.guidance.request import LocalState
+from perilune.math.calling import Call, call
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import moon_orientation
@@ -168,7 +169,7 @@ def _before_burn(file: MissionFile) -> Ellipse:
     return ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
 
 
-def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Programs = DIRECT) -> tuple[float, float]:
+def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Call = call) -> tuple[float, float]:
     """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence at the lowest point."""
     guidance: BrakingGuidance = braking_guidance(file)
     thrust_n, exhaust_m_s = braking_thrust(file)
