@@ -24,11 +24,12 @@ from perilune.trajectory.order import Lowering, Thruster
 EPOCH = epoch_from_utc("2023-04-10T00:00:00")
 ENGINE = Thruster("main", 420.0, 318.0)
 MASS_KG = 900.0
-# What a burn of ten minutes over 30 degrees of orbit costs beyond an impulse at the apsis (1.2 % measured); never less than one.
+# What a burn of ten minutes over 30 degrees of orbit may cost beyond an impulse at the apsis. A bound: thrust held in one direction over such
+# an arc would lose the mean of a cosine, 1.1 %.
 LOSS_SHARE = 0.02
 # The apsis where it burns moves by what the burn lifts or drops it there, and by the Earth and the lumps over an orbit.
 KEPT_M = 12e3
-# Through the longest burn: the line of apsides may be off by the corrector's tolerance times the axis.
+# How far the Earth and the Moon's figure may move the fifth passage of an apsis from where two bodies have it: a bound, 2 % of a period.
 LATE_S = 300.0
 
 
