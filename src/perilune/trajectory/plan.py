@@ -194,7 +194,7 @@ def _chosen(desk: _Desk) -> tuple[Transfer, Injection]:
     """The guess, of the four pairs of planes, that costs least of those that pass over the site when wanted; a long flight by the Sun."""
     transfer, wanted = _transfer(desk), radii(desk.order)
     if _is_long(transfer):
-        return low_energy(transfer)
+        return low_energy(transfer, None if desk.site is None else lambda start: _over(desk, transfer, start)[0])
     starts = guesses(transfer)
     if desk.site is not None:
         starts = _passing(desk, desk.site, transfer, starts)
@@ -213,17 +213,21 @@ def _is_long(transfer: Transfer) -> bool:
 
 def _passing(desk: _Desk, site: tuple[Descent, Landing], transfer: Transfer, starts: tuple[Injection, ...]) -> tuple[Injection, ...]:
     """Those starts whose plane, if it stood still, would pass over the site in the time allowed. PassError if none does."""
-    descent, landing = site
-    earliest_s, latest_s = (float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
-    good, told = [], []
-    for start in starts:
-        over = passes_of_plane(transfer, start, landing.site_lfme, float(transfer.perilune.t_s), latest_s + DAY_S)
-        near = [each for each in over if earliest_s - PREDICTION_S < each.t_s < latest_s + PREDICTION_S]
-        good += [start] if any(_wanted(each, descent) for each in near) else []
-        told += over
+    found = [(start, *_over(desk, transfer, start)) for start in starts]
+    good = tuple(start for start, passing, _ in found if passing)
     if not good:
-        raise PassError(_no_pass(desk, descent, told))
-    return tuple(good)
+        raise PassError(_no_pass(desk, site[0], [each for _, _, told in found for each in told]))
+    return good
+
+
+def _over(desk: _Desk, transfer: Transfer, start: Injection) -> tuple[bool, list[Pass]]:
+    """Whether the plane of an arrival, if it stood still, would pass over the site in the time allowed; and all passes."""
+    if desk.site is None:
+        return True, []
+    (descent, landing), perilune_s = desk.site, float(transfer.perilune.t_s)
+    earliest_s, latest_s = (float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
+    over = passes_of_plane(transfer, start, landing.site_lfme, perilune_s, latest_s + DAY_S)
+    return any(earliest_s - PREDICTION_S < each.t_s < latest_s + PREDICTION_S and _wanted(each, descent) for each in over), over
 
 
 def _wanted(over: Pass, descent: Descent) -> bool:
