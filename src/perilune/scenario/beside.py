@@ -49,13 +49,14 @@ class Flown(NamedTuple):
 DESCENT_ORBIT = "descent orbit"
 BURN = "length of the descent-orbit burn"
 FALL = "from ignition to the ground"
+TOUCHDOWN = "touchdown after the hour that was announced"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
 
 
 def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | None]:
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
     if figure.utc is not None:
-        return None, flown.from_earth_km(figure.utc) if figure.name.startswith("distance from the Earth") else None
+        return None, _of_a_moment(figure.name, figure.utc, flown)
     for burn in flown.burns:
         if (told := _of_burn(figure.name, burn)) is not None:
             return told
@@ -70,6 +71,14 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
     return None, None
+
+
+def _of_a_moment(name: str, utc: datetime, flown: Flown) -> float | None:
+    if name.startswith("distance from the Earth"):
+        return flown.from_earth_km(utc)
+    if name == TOUCHDOWN and flown.contact is not None:
+        return (datetime.fromisoformat(flown.contact["utc"]) - utc).total_seconds() / 3600.0
+    return None
 
 
 def _of_burn(name: str, burn: FlownBurn) -> tuple[float | None, float | None] | None:

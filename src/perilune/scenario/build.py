@@ -100,10 +100,12 @@ def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Missio
 
 
 def window_s(file: MissionFile) -> float:
-    """What the ephemeris of every flight of a file covers at least: as long as its longest, so that all of them are one program."""
+    """What the ephemeris of every flight of a file covers at least: as long as its longest, so that all of them are one program. One of few lengths, so that
+    missions of about a length are one too."""
     if file.plan is None or file.plan.landing is None:
         return WINDOW_S
-    return (file.plan.landing.latest_utc - file.plan.injection_utc).total_seconds() + AFTER_IGNITION_S
+    longest_s = (file.plan.landing.latest_utc - file.plan.injection_utc).total_seconds() + AFTER_IGNITION_S
+    return WINDOW_S * 2.0 ** max(0, math.ceil(math.log2(longest_s / WINDOW_S)))
 
 
 def mission_of(file: MissionFile, world: World, moments: Moments, start: RigidBody) -> Mission:

@@ -6,6 +6,7 @@ perilune stands still.
 **Neglects** what execution and navigation get wrong: corrections are sized for it, and found when it is known (`corrections`).
 """
 
+import functools
 import itertools
 import math
 from typing import NamedTuple
@@ -123,8 +124,8 @@ def _opened(order: MissionOrder, field: SphericalHarmonicField, earth_field: Sph
     ends = [row.epoch for row in order.lowering] + ([] if order.descent is None else [order.descent.latest])
     for each in (order.arrival.ignition, *ends):
         last_epoch = last_epoch if each is None else max(last_epoch, each)
-    # Whole steps, so that missions of about a length share their compiled programs.
-    span_s = EPHEMERIS_STEP_S * math.ceil((last_epoch.seconds_since(epoch) + AFTER_S) / EPHEMERIS_STEP_S)
+    # One of few lengths, so that missions of about a length share their compiled programs.
+    span_s = EPHEMERIS_STEP_S * 2.0 ** max(0, math.ceil(math.log2((last_epoch.seconds_since(epoch) + AFTER_S) / EPHEMERIS_STEP_S)))
     figure = None if earth_field is None else EarthFigure(load_earth_orientation(epoch, span_s), earth_field)
     return _Desk(order, epoch, Cislunar(load_ephemeris(epoch, span_s), field, figure), site, order.mass_kg)
 
@@ -194,7 +195,7 @@ def _chosen(desk: _Desk) -> tuple[Transfer, Injection]:
     """The guess, of the four pairs of planes, that costs least of those that pass over the site when wanted; a long flight by the Sun."""
     transfer, wanted = _transfer(desk), radii(desk.order)
     if _is_long(transfer):
-        return low_energy(transfer)
+        return low_energy(transfer, None if desk.site is None else functools.partial(_off_middle_s, desk, transfer))
     starts = guesses(transfer)
     if desk.site is not None:
         starts = _passing(desk, desk.site, transfer, starts)
@@ -213,17 +214,31 @@ def _is_long(transfer: Transfer) -> bool:
 
 def _passing(desk: _Desk, site: tuple[Descent, Landing], transfer: Transfer, starts: tuple[Injection, ...]) -> tuple[Injection, ...]:
     """Those starts whose plane, if it stood still, would pass over the site in the time allowed. PassError if none does."""
-    descent, landing = site
-    earliest_s, latest_s = (float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
-    good, told = [], []
-    for start in starts:
-        over = passes_of_plane(transfer, start, landing.site_lfme, float(transfer.perilune.t_s), latest_s + DAY_S)
-        near = [each for each in over if earliest_s - PREDICTION_S < each.t_s < latest_s + PREDICTION_S]
-        good += [start] if any(_wanted(each, descent) for each in near) else []
-        told += over
+    found = [(start, *_over(desk, transfer, start)) for start in starts]
+    good = tuple(start for start, passing, _ in found if passing)
     if not good:
-        raise PassError(_no_pass(desk, descent, told))
-    return tuple(good)
+        raise PassError(_no_pass(desk, site[0], [each for _, _, told in found for each in told]))
+    return good
+
+
+def _over(desk: _Desk, transfer: Transfer, start: Injection) -> tuple[bool, list[Pass]]:
+    """Whether the plane of an arrival, if it stood still, would pass over the site in the time allowed; and all passes."""
+    if desk.site is None:
+        return True, []
+    (descent, landing), perilune_s = desk.site, float(transfer.perilune.t_s)
+    earliest_s, latest_s = (float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
+    over = passes_of_plane(transfer, start, landing.site_lfme, perilune_s, latest_s + DAY_S)
+    return any(earliest_s - PREDICTION_S < each.t_s < latest_s + PREDICTION_S and _wanted(each, descent) for each in over), over
+
+
+def _off_middle_s(desk: _Desk, transfer: Transfer, start: Injection) -> float:
+    """How far from the middle of the time allowed the plane of an arrival would pass over the site; infinite if it would not in time."""
+    passing, over = _over(desk, transfer, start)
+    if desk.site is None or not passing:
+        return math.inf
+    descent = desk.site[0]
+    middle_s = 0.5 * sum(float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
+    return min(abs(each.t_s - middle_s) for each in over if _wanted(each, descent))
 
 
 def _wanted(over: Pass, descent: Descent) -> bool:
