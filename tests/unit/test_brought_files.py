@@ -49,7 +49,7 @@ def test_more_degrees_than_there_are_are_refused_by_key(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     file = with_field(tmp_path, 12)
     (tmp_path / "field.gfc").unlink()
-    with pytest.raises(ScenarioError, match=r"gravity\.file: cannot read .*field\.gfc"):
+    with pytest.raises(ScenarioError, match=r"gravity\.file: the file .*field\.gfc. cannot be read"):
         lunar_field_of(file)
 
 

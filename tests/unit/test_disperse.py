@@ -125,11 +125,24 @@ def test_a_flight_depends_on_its_seed_and_not_on_the_others(fleet, luna):
     assert different_leaves(seventh, first) == []
 
 
+def paths(tree) -> set[str]:
+    return {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)}
+
+
+def beside_the_world(own) -> set[str]:
+    """What a flight drew that is not of the world: it should be nothing, or belief would know what truth drew."""
+    return {path for path in paths(own) if not path.startswith(".world.") and path != ".propellant_kg"}
+
+
 def test_only_the_world_is_dispersed(fleet, luna):
     """Flight software, limits and faults are one for all; every leaf is either shared or a flight's own."""
-    own = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(fleet.own)}
-    assert own and all(path.startswith(".world.") or path == ".propellant_kg" for path in own)
+    own = paths(fleet.own)
+    assert own and beside_the_world(fleet.own) == set()
     assert different_leaves(fleet.shared.fsw, luna.mission.fsw) == []
-    shared = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(fleet.shared)}
-    everything = {jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(luna.mission)}
-    assert (own | shared, own & shared) == (everything, set())
+    shared = paths(fleet.shared)
+    assert (own | shared, own & shared) == (paths(luna.mission), set())
+
+
+def test_a_planted_draw_of_belief_is_seen(fleet):
+    believed = eqx.tree_at(lambda own: own.fsw.vehicle.mass_start_kg, fleet.own, jnp.ones(SEEDS), is_leaf=lambda leaf: leaf is None)
+    assert beside_the_world(believed) == {".fsw.vehicle.mass_start_kg"}

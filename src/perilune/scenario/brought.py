@@ -65,7 +65,7 @@ def _bytes(key: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ScenarioError(f"{key}: cannot read '{path}' ({error.strerror})") from None
+        raise ScenarioError(f"{key}: the file '{path}' cannot be read ({error.strerror})") from None
 
 
 def _beside(path: Path, suffix: str) -> Path:

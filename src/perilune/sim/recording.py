@@ -48,7 +48,7 @@ def _gate(name: str, unit: str) -> dict[str, Channel]:
         f"downlink/{name}_innovation": Channel(unit, f"innovation of the {name.replace('_', ' ')} at the last update"),
         f"downlink/{name}_innovation_sigma": Channel(unit, "square root of its predicted variance"),
         f"downlink/{name}_used": Channel("1", "1 where the gate let it in"),
-        f"downlink/{name}_fresh": Channel("1", "1 where a reading came"),
+        f"downlink/{name}_fresh": Channel("1", "1 where the last update had a reading; held until the next"),
     }
 
 

@@ -105,7 +105,7 @@ def absorbed(estimate: Estimate, channel: Channel) -> tuple[Estimate, GateMemory
     HP = H @ estimate.P
     table = _once(_eliminated(HP @ H.T, H @ estimate.error, channel))
     # A sum by hand: as a product of such small matrices it would cost as much as the step of the whole covariance.
-    W = sum((table[:, j, None] * HP[j] for j in range(count)), jnp.zeros_like(HP))
+    W = sum((table[:, j, None] * HP[j][None, :] for j in range(count)), jnp.zeros_like(HP))
     pulls = table[:, count]
     slopes = table[:, :count] @ (H @ estimate.border.ties)
     border = Border(estimate.border.ties - slopes @ W, estimate.border.variance - slopes @ slopes)
