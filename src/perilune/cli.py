@@ -156,9 +156,8 @@ def crash_test(
         str | None,
         typer.Option("--fault", metavar="NAME[.unit]", help="Sweep one fault instead of history.", autocompletion=_faults_begun),
     ] = None,
-    size: Annotated[str | None, typer.Option("--size", metavar="A..B", help="Sizes of the fault.")] = None,
+    size: Annotated[str | None, typer.Option("--size", metavar="A..B", help="Sizes of the fault, eight of them; A..B/5: five.")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TRIGGER=A..B", help="Times: met=A..B, altitude=A..B, phase=NAME+A..B.")] = None,
-    steps: Annotated[int, typer.Option("--steps", min=2, max=100, help="Of sizes, and of times.")] = 8,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder: new, or of the same test, unfinished.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
@@ -171,7 +170,7 @@ def crash_test(
         from perilune.report.crash_folder import Swept, crash_tested, swept
 
         console = _console(to_stderr=True)
-        sweep = None if fault is None else Swept(fault, size, at, steps, seeds)
+        sweep = None if fault is None else Swept(fault, size, at, seeds)
         told = crash_tested(file, seeds, out, console) if sweep is None else swept(file, sweep, out, console)
     if as_json:
         print(json.dumps(_plain({**told.result, "files": told.files}), allow_nan=False))

@@ -41,7 +41,7 @@ def test_the_numbers_of_a_translation_are_shares_of_what_the_lander_has():
     assert words("hakuto-r-m1", "hakuto-r-m1") == ("ground.higher:3000@altitude=8000+0..20",)
     assert words("hakuto-r-m1", "resilience") == ("ground.higher:1600@altitude=4000+0..20",)
     assert words("slim", "luna-25") == ("engine.nozzle-lost.1:0.9@altitude=50",)  # the first of two for the last descent
-    assert words("surveyor-2", "hakuto-r-m1") == ("engine.out.1",)  # one of six that assist
+    assert words("surveyor-2", "hakuto-r-m1") == ("thruster.stuck-off.0",)  # one of six that assist
 
 
 def test_a_setting_is_changed_and_a_wrong_one_refused():

@@ -84,11 +84,9 @@ def _beresheet(file: MissionFile) -> Translation | NotForThis:
 
 
 def _slim(file: MissionFile) -> Translation | NotForThis:
-    lowest = _engine_used_in(file, "vertical_descent")
-    if lowest is None:
-        return NotForThis("it comes down on thrusters, none of which carries half of it")
-    number, of = lowest
-    return Translation((f"engine.nozzle-lost.{number}:0.9@altitude=50",), defences=(f"{of - 1} more engines then",) if of > 1 else ())
+    group = max(_kinds(file, "vertical_descent"), key=lambda kind: kind.count)
+    word = f"engine.nozzle-lost.{group.first}:0.9" if group.engines else f"thruster.weak.{group.first}:0.9"
+    return Translation((f"{word}@altitude=50",), defences=_others(group))
 
 
 def _im_1(file: MissionFile) -> Translation | NotForThis:
@@ -116,20 +114,34 @@ def _mars_polar_lander(file: MissionFile) -> Translation | NotForThis:
 
 
 def _surveyor_2(file: MissionFile) -> Translation | NotForThis:
-    counts = [group.count for group in file.engines]
-    most = counts.index(max(counts))
-    others = (f"{counts[most] - 1} more of its kind",) if counts[most] > 1 else ()
-    return Translation((f"engine.out.{sum(counts[:most])}",), defences=others)
+    kinds = [*_kinds(file, "braking"), *_kinds(file, "vertical_descent")]
+    group = max(kinds, key=lambda kind: kind.count)
+    word = "engine.out" if group.engines else "thruster.stuck-off"
+    return Translation((f"{word}.{group.first}",), defences=_others(group))
 
 
-def _engine_used_in(file: MissionFile, mode: str) -> tuple[int, int] | None:
-    """The first engine of the largest group that is used in a mode, and how many that group has."""
-    first, found = 0, None
-    for group in file.engines:
-        if mode in group.used_in and (found is None or group.count > found[1]):
-            found = first, group.count
-        first += group.count
+class _Kind(NamedTuple):
+    """A group of engines, or of thrusters that push along."""
+
+    engines: bool
+    first: int  # number of its first
+    count: int
+
+
+def _kinds(file: MissionFile, mode: str) -> list[_Kind]:
+    """What carries the lander in a mode."""
+    found = []
+    for groups, engines in ((file.engines, True), (file.thrusters, False)):
+        first = 0
+        for group in groups:
+            if mode in (getattr(group, "used_in", ()) if engines else getattr(group, "thrust_in", ())):
+                found.append(_Kind(engines, first, group.count))
+            first += group.count
     return found
+
+
+def _others(group: _Kind) -> tuple[str, ...]:
+    return (f"{group.count - 1} more of its kind",) if group.count > 1 else ()
 
 
 def _ranging(file: MissionFile) -> tuple[str, ...]:
@@ -192,7 +204,7 @@ FAILURES: tuple[Failure, ...] = (
         "SLIM, 2024",
         "one of two engines lost its nozzle near 50 m",
         "JAXA, 2024-01-25",
-        "at 50 m one of the engines of the last descent keeps a tenth of its thrust, some of it aside",
+        "at 50 m one of the engines, or pulsed thrusters, that carry the last descent keeps a tenth of its thrust; of an engine, some of it aside",
         _slim,
     ),
     Failure(
@@ -240,7 +252,7 @@ FAILURES: tuple[Failure, ...] = (
         "Surveyor 2, 1966",
         "one of three engines did not light",
         "NASA",
-        "one engine of the most numerous kind never lights",
+        "one engine, or pulsed thruster, of the most numerous kind that carries the descent never lights",
         _surveyor_2,
     ),
 )

@@ -18,7 +18,7 @@ from perilune.scenario.faults import read_faults, refuse_late
 from perilune.scenario.schema import MissionFile
 from perilune.sim.outcome import Outcome
 
-STEPS, SEEDS, WIDTH = 8, 20, 100
+STEPS, STEPS_MAX, SEEDS, WIDTH = 8, 100, 20, 100
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,21 @@ class Axis:
         return tuple(f"@{self.words}{value:g}" for value in self.span.values()) if self.words else ("",)
 
 
-def read_span(option: str, words: str, steps: int) -> Span:
-    """`A..B` or `A`; ScenarioError for anything else."""
-    first, dots, second = words.partition("..")
+def read_span(option: str, words: str) -> Span:
+    """`A..B`, `A..B/STEPS` or `A`; ScenarioError for anything else."""
+    numbers, slash, steps = words.partition("/")
+    first, dots, second = numbers.partition("..")
     try:
-        low, high = float(first), float(second if dots else first)
+        span = Span(float(first), float(second if dots else first), int(steps) if slash else STEPS)
     except ValueError:
-        raise ScenarioError(f"{option} {words}: give a number, or two as A..B") from None
-    if not low <= high < float("inf"):
-        raise ScenarioError(f"{option} {words}: the first number must be at most the second")
-    return Span(low, high, steps)
+        raise ScenarioError(f"{option} {words}: give a number, or two as A..B, or A..B/STEPS") from None
+    if not span.low <= span.high < float("inf") or not 2 <= span.steps <= STEPS_MAX:
+        raise ScenarioError(f"{option} {words}: the first number must be at most the second, and steps from 2 to {STEPS_MAX}")
+    return span
 
 
-def read_axis(words: str | None, steps: int) -> Axis:
-    """`met=A..B`, `altitude=A..B`, `phase=NAME+A..B`, or nothing."""
+def read_axis(words: str | None) -> Axis:
+    """`met=A..B`, `altitude=A..B`, `phase=NAME+A..B`, each with steps or without, or nothing."""
     if words is None:
         return Axis("", Span(0.0, 0.0, 1))
     kind, equals, value = words.partition("=")
@@ -67,7 +68,7 @@ def read_axis(words: str | None, steps: int) -> Axis:
     if kind == "phase" and not plus:
         return Axis(f"phase={place}+", Span(0.0, 0.0, 1))
     prefix, numbers = (f"phase={place}+", since) if kind == "phase" else (f"{kind}=", value)
-    return Axis(prefix, read_span(f"--at {kind}", numbers, steps))
+    return Axis(prefix, read_span(f"--at {kind}", numbers))
 
 
 @dataclass(frozen=True)

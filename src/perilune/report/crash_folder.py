@@ -34,7 +34,6 @@ class Swept(NamedTuple):
     fault: str
     size: str | None
     at: str | None
-    steps: int
     seeds: int | None
 
 
@@ -86,8 +85,8 @@ def crash_tested(file: MissionFile, seeds: int | None, out: Path | None, console
 def swept(file: MissionFile, asked: Swept, out: Path | None, console: Console) -> Told:
     """One fault over sizes and times; a folder likewise."""
     seeds = asked.seeds or SEEDS
-    sizes = None if asked.size is None else read_span("--size", asked.size, asked.steps)
-    sweep = Sweep(file, asked.fault, sizes, read_axis(asked.at, asked.steps))
+    sizes = None if asked.size is None else read_span("--size", asked.size)
+    sweep = Sweep(file, asked.fault, sizes, read_axis(asked.at))
     words = {"sweep": file.name, "mission_sha256": file.sha256, "seeds": seeds, "cells": [each for _, _, each in sweep.cells()]}
     kept = opened(out, SHELF, f"{file.name}-{asked.fault}", words)
     with _left_if_empty(kept), Board(console, [asked.fault]) as board:
