@@ -22,7 +22,7 @@ BURNS = ("correction 1", "correction 2", "lunar orbit insertion KTD", "lunar orb
 def whole(luna_plan):
     """(nominal, as flown): one plan, one program."""
     kept = CACHE / "perilune"  # where the plan is, and where the flights of the command line keep their programs too
-    return fly("luna-25", keep_in=kept), fly("luna-25", keep_in=kept, as_flown=True)
+    return fly("luna-25", keep_in=kept), fly("luna-25", keep_in=kept, variant="as-flown")
 
 
 def flown(flight) -> dict:

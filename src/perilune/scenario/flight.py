@@ -26,7 +26,7 @@ from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import load
+from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
 from perilune.scenario.programs import Programs, kept_programs, lander
 from perilune.scenario.schema import SEPARATION, MissionFile
@@ -75,12 +75,13 @@ def fly(
     faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
     keep_in: Path | None = None,
-    as_flown: bool = False,
+    variant: str = "nominal",
 ) -> Flight:
     """Fly one mission from its earliest entry, or from `from_phase`, and record every tick, and of coasts a row a minute.
 
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
-    With `as_flown` it meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    The variant `as-flown` meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    `mended` meets it too, with the settings that would have saved it.
     In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
     Raises ScenarioError for input that cannot be flown.
     """
@@ -91,10 +92,8 @@ def fly(
         raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
-    if as_flown and file.as_flown is None:
-        raise ScenarioError(f"--as-flown: the mission file of {file.name} does not say what went wrong; it has no table [as_flown]")
-    _refuse_faults(file, faults, as_flown)
-    variant = "as-flown" if as_flown else "nominal"
+    file = variant_of(file, variant)
+    _refuse_faults(file, faults, variant)
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
     with kept_programs(keep_in) as programs, ThreadPoolExecutor(max_workers=1) as beside:
         return _flown(file, asked, (programs, beside), progress or (lambda _: None))
@@ -110,16 +109,16 @@ class _Underway(NamedTuple):
 
 
 def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, beside: ThreadPoolExecutor) -> _Underway:
-    rows, as_flown, seed = _rows(file, asked["faults"]), asked["variant"] == "as-flown", asked["seed"]
+    rows, seed = _rows(file, asked["faults"]), asked["seed"]
     if asked["from"] != SEPARATION:
-        plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
+        plan = build(file, (*rows, *_met(file, asked["variant"])), programs, asked["from"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
         shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
     # The tick's program is the same from any start, and takes as long to make as the plan. Whoever calls it first waits for it.
     beside.submit(_compiled_tick, file, programs)
     voyage = build_voyage(file, programs, seed)
-    lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
+    lost = _met(file, asked["variant"], voyage.last_look_s)
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
     voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
     fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
@@ -174,10 +173,17 @@ def _bus(file: MissionFile, story: Story, plan: Flightplan, programs: Programs) 
     return {"met_s": rows.met_s, **history}, {"bus": bus_summary(file, rows, history)}
 
 
-def _lost_commands(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
-    """What the real flight met, as rows that act from the start, or from a mission elapsed time."""
-    lost = file.as_flown.lost_commands if file.as_flown is not None else ()
-    return tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), at=from_s, size=1.0) for command in lost)
+def _met(file: MissionFile, variant: str, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    return () if variant == "nominal" else met_in_flight(file, from_s)
+
+
+def met_in_flight(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    """What the real flight met: faults, and commands lost from the start or from a mission elapsed time."""
+    told = file.as_flown
+    if told is None:
+        return ()
+    lost = tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), at=from_s, size=1.0) for command in told.lost_commands)
+    return (*_rows(file, told.faults), *lost)
 
 
 def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
@@ -193,10 +199,10 @@ def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
     return rows
 
 
-def _refuse_faults(file: MissionFile, faults: Sequence[str], as_flown: bool) -> None:
+def _refuse_faults(file: MissionFile, faults: Sequence[str], variant: str) -> None:
     """ScenarioError for what the lander or the table cannot have; before anything is planned, since that may take minutes."""
     rows = _rows(file, faults)
-    fault_table((*rows, *(_lost_commands(file) if as_flown else ())))
+    fault_table((*rows, *_met(file, variant)))
     struck = [(words, row) for words, row in zip(faults, rows, strict=True) if row.kind is Kind.STATE_UPSET]
     count = _words_of_memory(file) if struck else 0
     for words, row in struck:
