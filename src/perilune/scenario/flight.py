@@ -12,20 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from perilune.faults.catalogue import FaultError, fault_row
-from perilune.faults.effects import COMMAND_LINES
-from perilune.faults.plan import FaultRow, Kind
-from perilune.faults.seams import words_of
+from perilune.faults.plan import FaultRow
+from perilune.faults.words import rows_of
 from perilune.math.calling import called_by
-from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.terrain import Terrain
-from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
-from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError, nearest
+from perilune.scenario.faults import read_faults, refuse_late
 from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
 from perilune.scenario.programs import Programs, kept_programs, lander
@@ -42,8 +39,6 @@ from perilune.types import Scalar
 from perilune.wire.telemetry import Mode
 
 ProgressCall = Callable[[Progress], None]
-
-SHORT_S = 60.0  # an ephemeris, where any will do
 
 
 @dataclass
@@ -93,7 +88,7 @@ def fly(
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
     file = variant_of(file, variant)
-    _refuse_faults(file, faults, variant)
+    fault_table((*rows_of([fault.words for fault in read_faults(file, faults)]), *_met(file, variant)))
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
     with kept_programs(keep_in) as programs, ThreadPoolExecutor(max_workers=1) as beside:
         return _flown(file, asked, (programs, beside), progress or (lambda _: None))
@@ -109,7 +104,7 @@ class _Underway(NamedTuple):
 
 
 def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, beside: ThreadPoolExecutor) -> _Underway:
-    rows, seed = _rows(file, asked["faults"]), asked["seed"]
+    rows, seed = rows_of(asked["faults"]), asked["seed"]
     if asked["from"] != SEPARATION:
         plan = build(file, (*rows, *_met(file, asked["variant"])), programs, asked["from"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
@@ -137,6 +132,7 @@ def _compiled_tick(file: MissionFile, programs: Programs) -> None:
 def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
     programs, beside = made_by
     plan, fleet, chunks, journey = _set_out(file, asked, *made_by)
+    refuse_late(plan, asked["faults"])
     own = eqx.combine(lander(eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
     powered, coasts, trails = [], [], []
     for chunk in chunks:
@@ -182,39 +178,8 @@ def met_in_flight(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...
     told = file.as_flown
     if told is None:
         return ()
-    lost = tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), at=from_s, size=1.0) for command in told.lost_commands)
-    return (*_rows(file, told.faults), *lost)
-
-
-def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
-    counts = {"engine": sum(g.count for g in file.engines), "thruster": sum(g.count for g in file.thrusters)}
-    try:
-        rows = tuple(fault_row(words) for words in faults)
-    except FaultError as error:
-        raise ScenarioError(str(error)) from None
-    for words, row in zip(faults, rows, strict=True):
-        kind = words.partition(".")[0]
-        if row.unit >= counts.get(kind, row.unit + 1):
-            raise ScenarioError(f"--fault {words}: {file.name} has {counts[kind]} {kind}s, numbered from 0")
-    return rows
-
-
-def _refuse_faults(file: MissionFile, faults: Sequence[str], variant: str) -> None:
-    """ScenarioError for what the lander or the table cannot have; before anything is planned, since that may take minutes."""
-    rows = _rows(file, faults)
-    fault_table((*rows, *_met(file, variant)))
-    struck = [(words, row) for words, row in zip(faults, rows, strict=True) if row.kind is Kind.STATE_UPSET]
-    count = _words_of_memory(file) if struck else 0
-    for words, row in struck:
-        if row.unit >= count:
-            raise ScenarioError(f"--fault {words}: flight software of {file.name} has {count} words of state, numbered from 0")
-
-
-def _words_of_memory(file: MissionFile) -> int:
-    """How many words flight software's state has: it is known when it is built, for whatever moment."""
-    somewhen = load_ephemeris(epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S")), SHORT_S)
-    software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
-    return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))
+    lost = [f"command.lost.{command}@met={from_s!r}.." for command in told.lost_commands]
+    return rows_of([*(fault.words for fault in read_faults(file, told.faults)), *lost])
 
 
 def _trail_of(mission: Mission, chunk: sim.Chunk, made_by: tuple[Programs, Journey | None]) -> list[dict[str, np.ndarray]]:
