@@ -148,12 +148,12 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
     """Which burns take it from the parking orbit to the descent, and what do they cost?"""
-    _keep_compiled_programs()
+    kept = _keep_compiled_programs()
     with _bad_input_told(), _console(to_stderr=True).status("planning"):
         from perilune.report.plan_folder import plan_result, plan_table, write_plan_folder
         from perilune.scenario.plan import plan as planned_for
 
-        planned = planned_for(mission)
+        planned = planned_for(mission, kept)
         result = plan_result(planned)
         files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
     if as_json:

@@ -155,6 +155,12 @@ def test_several_complaints_are_all_told():
         ('start_before_burn_orbits = { value = 0.5, source = "design" }', "", "has no start_before_burn_orbits"),
         ("2023-08-21T13:45:00Z", "2023-08-21T15:45:00Z", "it must lie between"),
         ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
+        ("injection_utc = 2023", "injection_utc = 2039", "outside the table of leap seconds"),
+        (
+            "periapsis_altitude_km = 91.4\napoapsis_altitude_km = 112.6\ninclination_deg = 82.087\n\n[[plan",
+            "periapsis_altitude_km = 191.4\napoapsis_altitude_km = 112.6\ninclination_deg = 82.087\n\n[[plan",
+            "it must be at most apoapsis_altitude_km",
+        ),
         ('policy = "readmit"', 'policy = "shrug"', "it must be one of 'reject_once', 'readmit' or 'reject_for_good'"),
         ('until = "rest"', 'until = "ignition"', "a powered phase ends at burn_over or rest"),
         (

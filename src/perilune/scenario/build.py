@@ -18,7 +18,7 @@ from perilune.math.calling import Call, call
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import moon_orientation
-from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.moon.time import Epoch
 from perilune.scenario.beside import Burn
 from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrust, build_fsw, orbit_burn_duration_s, thrust_in, timer_factor
 from perilune.scenario.build_world import build_world
@@ -26,6 +26,7 @@ from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.programs import DIRECT, Programs
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
 from perilune.sim.mission import Mission, Phase, PhaseKind
@@ -82,7 +83,7 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Progra
 def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch, Burn | None]:
     """The flight plan of a file, without faults."""
     orbits = _orbits(file, entry, programs)
-    landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
+    landing = epoch_of(file.orbit.landing_utc)
     ignition_s = orbits.start_s
     epoch = landing.after(-(orbits.start_s + orbits.braking_s + FINAL_DESCENT_S))
     ephemeris = load_ephemeris(epoch, max(window_s(file), orbits.start_s + AFTER_IGNITION_S))

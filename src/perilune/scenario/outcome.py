@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.moon.frames import selenographic
-from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.moon.time import Epoch
 from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
 from perilune.trajectory.flightpath import Orbit
@@ -94,7 +95,7 @@ def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[
     """The distance from the Earth's centre at a moment of a coast, of the nearest row of its record."""
 
     def distance_km(utc: datetime) -> float | None:
-        met_s = epoch_from_utc(utc.strftime("%Y-%m-%dT%H:%M:%S")).seconds_since(plan.epoch)
+        met_s = epoch_of(utc).seconds_since(plan.epoch)
         if "r_gci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
             return None
         return 1e-3 * float(np.linalg.norm(coasts["r_gci_m"][int(np.argmin(np.abs(coasts["met_s"] - met_s)))]))

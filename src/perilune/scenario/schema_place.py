@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from perilune.moon.time import Epoch, EpochError, epoch_from_utc
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import (
     Angle,
@@ -31,12 +32,21 @@ Age: TypeAlias = Annotated[Number, Within(0.1, 4.5, "thousand million years")]
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same moment, if it is told in UTC and the ephemeris covers it."""
+    """The same moment, if it is told in UTC, and ephemeris and leap seconds cover it."""
     if moment.utcoffset() != timedelta(0):
         raise complain(("", f"is {moment.isoformat()}; it must be in UTC (end it with Z)"))
     if not YEARS[0] <= moment.year <= YEARS[1]:
         raise complain(("", f"is {moment.isoformat()}; the ephemeris covers {YEARS[0]} to {YEARS[1]}"))
+    try:
+        epoch_of(moment)
+    except EpochError as error:
+        raise complain(("", f"is {moment.isoformat()}: {error}")) from None
     return moment
+
+
+def epoch_of(moment: datetime) -> Epoch:
+    """A date of a mission file. EpochError where no leap seconds are known."""
+    return epoch_from_utc(moment.strftime("%Y-%m-%dT%H:%M:%S"))
 
 
 class Mission(Table):
