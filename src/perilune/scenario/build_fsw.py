@@ -13,7 +13,6 @@ from perilune.fsw.app import FlightSoftware
 from perilune.fsw.belief import GroundBelief, VehicleBelief
 from perilune.fsw.control.attitude import AttitudeControl, InertiaBelief
 from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
-from perilune.fsw.fdir import Monitor, Monitors
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.guidance import Guidance
@@ -30,6 +29,7 @@ from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.brought import cut
+from perilune.scenario.build_watch import DISTURBANCE_MAX_N_M, engine_watch, monitors
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
@@ -55,9 +55,6 @@ BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
 GRAVITY_NOISE_M_S2_SQRT_S = 2e-4
 COS_INCIDENCE_MIN = 0.4
-# Of monitors, where the file says nothing.
-BURN_TIME_FACTOR = 1.15
-GROUND_MARGIN_M = 100.0
 
 
 class Moments(NamedTuple):
@@ -128,7 +125,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
             sequence_table(_sequence(file), [int(row.priority) for row in file.sequence]),
             jnp.asarray(file.flight_software.arrays == "mixed"),
         ),
-        monitors=_monitors(file),
+        monitors=monitors(file),
         vehicle=_vehicle(file, moments),
         inertia=InertiaBelief(
             jnp.asarray(float(file.vehicle.mass_start_kg)),
@@ -139,6 +136,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         ground=ground,
         gate_downrange_m=jnp.asarray(float(file.flight_software.braking.gate_downrange_m)),
         up_body=vec3((0.0, 0.0, 1.0)),
+        engine_watch=engine_watch(file),
         orders=_orders(file, moments),
     )
     return jax.tree.map(jnp.array, software)
@@ -303,7 +301,7 @@ def _attitude(file: MissionFile) -> AttitudeControl:
         rate_max_rad_s=turn_rad_s,
         decel_max_rad_s2=0.25 * turn_rad_s,
         observer_tau_s=1.0,
-        disturbance_max_n_m=100.0,
+        disturbance_max_n_m=DISTURBANCE_MAX_N_M,
         request_tau_s=0.5,
         request_rate_max_rad_s=turn_rad_s,
         quiet_error_rad=math.radians(settings.dead_band_deg),
@@ -391,19 +389,3 @@ def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:
         else:
             rows.append((action, Release.BELOW, float(row.below_altitude_m or 0.0)))
     return rows
-
-
-def _monitors(file: MissionFile) -> Monitors:
-    monitors = file.flight_software.monitors
-    confirm = np.full(len(Monitor), float(monitors.other_cycles))
-    confirm[Monitor.TOUCHDOWN] = float(monitors.touchdown_cycles)
-    return Monitors(
-        confirm_cycles=jnp.asarray(confirm),
-        acts=jnp.asarray([monitor.name.lower() in ("touchdown", *monitors.act) for monitor in Monitor]),
-        pads_needed=float(monitors.pads_needed),
-        burn_time_factor=float(monitors.burn_time_factor or BURN_TIME_FACTOR),
-        ground_margin_m=float(monitors.ground_margin_m or GROUND_MARGIN_M),
-        attitude_error_max_rad=math.radians(monitors.attitude_error_deg),
-        propellant_min_kg=float(monitors.propellant_min_kg),
-        accel_share_min=float(monitors.accel_share_min),
-    )

@@ -121,6 +121,13 @@ class Monitors(Table):
     )
 
 
+class EngineOut(Table):
+    """Finds the engine that has failed, shuts it, and its opposite in a ring, and shares the thrust among the others."""
+
+    confirm_s: Positive
+    act: bool = True
+
+
 class FlightSoftware(Table):
     """Settings of flight software."""
 
@@ -134,6 +141,7 @@ class FlightSoftware(Table):
     vertical_descent: VerticalDescent
     attitude: Attitude
     monitors: Monitors
+    engine_out: EngineOut | None = None
 
 
 class AsFlown(Table):

@@ -33,6 +33,7 @@ class GuidanceView(eqx.Module):
     q_lci_site: Rotation
     mass_kg: Scalar
     thrust_n: Scalar  # full braking thrust
+    gone_n: Scalar  # thrust that approach and vertical descent have no more
     range_to_gate_m: Scalar
     cross_of_site_m: Scalar
     terrain_m: Scalar  # height of the ground below over the site's sphere, as navigated
@@ -81,10 +82,10 @@ class Guidance(eqx.Module):
         local = view.local
         brake = self.braking.request(state.braking, in_plane(local, -state.keel_lci), view.thrust_n / view.mass_kg)
         site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
-        approach_max_m_s2 = USABLE_SHARE * self.approach_thrust_n / view.mass_kg
+        approach_max_m_s2 = USABLE_SHARE * (self.approach_thrust_n - view.gone_n) / view.mass_kg
         approach = as_request(upward_first(view.q_lci_site @ site_accel, local.up_lci, approach_max_m_s2), time_to_go_s)
         sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)
-        vertical_max_m_s2 = USABLE_SHARE * self.vertical_thrust_n / view.mass_kg
+        vertical_max_m_s2 = USABLE_SHARE * (self.vertical_thrust_n - view.gone_n) / view.mass_kg
         vertical_accel = upward_first(self.vertical.accel_lci_m_s2(local), local.up_lci, vertical_max_m_s2)
         vertical = as_request(vertical_accel, local.altitude_m / sink_m_s)
         in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
