@@ -10,6 +10,7 @@ import numpy as np
 from perilune.moon.frames import selenographic
 from perilune.moon.time import Epoch, epoch_from_utc
 from perilune.scenario.beside import Flown, FlownBurn, beside
+from perilune.scenario.beside_descent import Track
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
 from perilune.scenario.schema import MissionFile
@@ -40,7 +41,7 @@ class Story(NamedTuple):
             "met_s": self.time_s[some],
             "r_lci_m": self.channels["truth/r_lci_m"][some],
             "q_lci_body": self.channels["truth/q_lci_body"][some],
-            "burning": ((mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)).astype(float),
+            "burning": ((mode >= Mode.BURN) & (mode < Mode.FREE_FALL)).astype(float),
             "devices_on": np.ones(len(mode)),
         }
         asleep = {**self.coasts, "burning": np.zeros(len(self.coasts["met_s"])), "devices_on": np.zeros(len(self.coasts["met_s"]))}
@@ -75,7 +76,8 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "burns": [_burn(plan, burn) for burn in story.burns],
         **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
         "observed": _observed(
-            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts))
+            file,
+            Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts), _track(story)),
         ),
     }
 
@@ -88,6 +90,13 @@ def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
     for row, figure in zip(told["figures"], file.observed.figures, strict=True):
         row["planned_here"], row["flown_here"] = beside(figure, flown)
     return told
+
+
+def _track(story: Story) -> Track | None:
+    names = ("truth/altitude_m", "truth/vertical_speed_m_s", "truth/horizontal_speed_m_s")
+    if any(name not in story.channels for name in names):
+        return None
+    return Track(story.time_s, story.channels["downlink/mode"], *(story.channels[name] for name in names))
 
 
 def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[[datetime], float | None]:
