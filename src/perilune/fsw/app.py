@@ -291,7 +291,7 @@ class FlightSoftware(eqx.Module):
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
         reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
         wanted = computed_once(pointing(request.direction_lci, reference))
-        burning = (mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)
+        burning = (mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(

@@ -38,7 +38,7 @@ def unit_counts(file: MissionFile) -> dict[str, int]:
     return {
         Units.ENGINE: sum(group.count for group in file.engines),
         Units.THRUSTER: sum(group.count for group in file.thrusters),
-        Units.BEAM: file.sensors.velocimeter.beams,
+        Units.BEAM: 0 if file.sensors.velocimeter is None else file.sensors.velocimeter.beams,
         Units.PAD: file.legs.count,
     }
 
