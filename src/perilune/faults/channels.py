@@ -90,15 +90,14 @@ def _parts(vector: Any) -> tuple:
     return vector.x, vector.y, vector.z
 
 
-def _velocimeter_reach(plant: Plant) -> tuple:
-    """A lander may have none."""
-    unit = plant.world.sensors.velocimeter
-    return () if unit is None else (unit.range_max_m,)
-
-
 def _relief(plant: Plant, tile: str) -> tuple:
     relief = plant.world.terrain.relief
     return () if relief is None else (getattr(relief.tiles, tile).quantum_m,)
+
+
+def _velocimeter_reach(plant: Plant) -> tuple:
+    unit = plant.world.sensors.velocimeter
+    return () if unit is None else (unit.range_max_m,)
 
 
 def _plant(name: str, where: Callable[[Plant], tuple], layout: Layout = Layout.SINGLES, **more: Any) -> Channel:

@@ -35,10 +35,11 @@ def read_faults(file: MissionFile, faults: Sequence[str]) -> list[FaultWords]:
 
 def unit_counts(file: MissionFile) -> dict[str, int]:
     """How many of each the lander has."""
+    velocimeter = file.sensors.velocimeter
     return {
         Units.ENGINE: sum(group.count for group in file.engines),
         Units.THRUSTER: sum(group.count for group in file.thrusters),
-        Units.BEAM: 0 if file.sensors.velocimeter is None else file.sensors.velocimeter.beams,
+        Units.BEAM: 0 if velocimeter is None else velocimeter.beams,
         Units.PAD: file.legs.count,
     }
 
