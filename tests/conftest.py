@@ -85,9 +85,8 @@ def luna():
 @pytest.fixture(scope="session")
 def luna_plan():
     """The desk's plan of Luna-25, kept with its programs where the flights find them."""
-    from perilune.scenario.build_voyage import kept_plan
     from perilune.scenario.load import load
-    from perilune.scenario.plan import PlannedMission
+    from perilune.scenario.plan import PlannedMission, kept_plan
     from perilune.scenario.programs import kept_programs
 
     file = load("luna-25")

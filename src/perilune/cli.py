@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import catalogue, load
+from perilune.scenario.load import catalogue, load, variant_of
 from perilune.scenario.schema import MissionFile, json_schema
 
 app = typer.Typer(
@@ -108,7 +108,7 @@ def fly(
     ] = None,
     as_flown: Annotated[
         bool | None,
-        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight (--mended is not in this version)."),
+        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight; or with that and what mends it."),
     ] = None,
     fault: Annotated[
         list[str] | None,
@@ -130,7 +130,7 @@ def fly(
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
             result = _fly(
-                flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "as_flown": bool(as_flown)}
+                flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "variant": _variant(as_flown)}
             )
         except BaseException:
             _remove_if_empty(folder)
@@ -188,12 +188,12 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
     """Which burns take it from the parking orbit to the descent, and what do they cost?"""
-    _keep_compiled_programs()
+    kept = _keep_compiled_programs()
     with _bad_input_told(), _console(to_stderr=True).status("planning"):
         from perilune.report.plan_folder import plan_result, plan_table, write_plan_folder
         from perilune.scenario.plan import plan as planned_for
 
-        planned = planned_for(mission)
+        planned = planned_for(mission, kept)
         result = plan_result(planned)
         files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
     if as_json:
@@ -210,10 +210,7 @@ def _variant(as_flown: bool | None) -> str:
 
 def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFile:
     mission = load(name_or_path)
-    if variant == "mended":
-        raise ScenarioError(f"--mended is not in this version: {mission.name} flies as planned, or as it was flown")
-    if variant == "as-flown" and mission.as_flown is None:
-        raise ScenarioError(f"--as-flown: the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
+    variant_of(mission, variant)
     if from_phase is not None and from_phase not in mission.entries:
         raise ScenarioError(f"--from {from_phase}: {mission.name} has no such start; {nearest(from_phase, mission.entries)}")
     return mission

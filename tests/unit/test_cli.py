@@ -22,8 +22,8 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
 
-    def fly(mission, seed, from_phase, faults, as_flown, progress, keep_in):
-        asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults, "as_flown": as_flown})
+    def fly(mission, seed, from_phase, faults, variant, progress, keep_in):
+        asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults, "variant": variant})
         if seed == 13:
             raise ScenarioError("seed 13 cannot be flown")
         if seed == 14:
@@ -95,8 +95,7 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
         (["luna-26"], "there is no mission 'luna-26'; did you mean luna-25?"),
         (["nowhere.toml"], "there is no file 'nowhere.toml'"),
         (["luna-25", "--from", "breakfast"], "luna-25 has no such start; allowed: descent, orbit"),
-        (["resilience", "--as-flown"], "--as-flown: the mission file of resilience does not say what went wrong"),
-        (["luna-25", "--mended"], "--mended is not in this version"),
+        (["resilience", "--mended"], "--mended: the mission file of resilience does not say what mends it"),
         (["luna-25", "--fault", "altimeter.ded"], "there is no such fault; did you mean altimeter.dead?"),
         (["luna-25", "--fault", "nonsense"], "`perilune faults` lists them"),
         (["luna-25", "--fault", "engine.out.7"], "luna-25 has 3 engines, numbered from 0"),
@@ -127,10 +126,10 @@ def test_choices_reach_the_flight(elsewhere):
         app, ["fly", "resilience", "--seed", "3", "--from", "descent", "--fault", "altimeter.dead", "--fault", "engine.stuck:0.5"]
     )
     assert elsewhere == [
-        {"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter.dead", "engine.stuck:0.5"), "as_flown": False}
+        {"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter.dead", "engine.stuck:0.5"), "variant": "nominal"}
     ]
     RUNNER.invoke(app, ["fly", "luna-25", "--as-flown"])
-    assert elsewhere[1] == {"name": "luna-25", "seed": 0, "from_phase": None, "faults": (), "as_flown": True}
+    assert elsewhere[1] == {"name": "luna-25", "seed": 0, "from_phase": None, "faults": (), "variant": "as-flown"}
 
 
 def test_the_end_is_told_in_words():

@@ -8,8 +8,9 @@ import pytest
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.moon.time import epoch_from_utc
-from perilune.trajectory.order import Arrival, Descent, Launch, MissionOrder, Thruster
-from perilune.trajectory.plan import budget, plan_mission
+from perilune.trajectory.desk import budget
+from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, MissionOrder, Thruster
+from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.refusal import BudgetError, CorrectionError, OrderError, PassError, TransferError
 
 # Degree of the field in these tests: what converges does not depend on it.
@@ -98,7 +99,33 @@ def test_too_little_propellant_is_refused_with_how_much_is_missing():
         budget(made.order._replace(dry_mass_kg=1300.0, descent=descent()), list(made.burns))
 
 
-def test_an_engine_too_weak_to_stop_is_refused():
+def test_an_engine_too_weak_to_stop_is_refused_with_how_long_it_would_burn():
     # 150 N still get there, in three hours of burning.
-    with pytest.raises(CorrectionError, match=r"the insertion does not converge; it misses semi-major axis \[m\] by -"):
+    with pytest.raises(CorrectionError, match=r"the insertion does not converge; .*it burns about \d\d,\d\d\d s: use a stronger engine"):
         plan_mission(order(thrust_n=60.0), FIELD)
+
+
+def test_a_stage_that_cannot_carry_the_spacecraft_is_refused():
+    wanted = order()
+    light = wanted.launch._replace(stage_mass_kg=1800.0)
+    with pytest.raises(BudgetError, match=r"stage, 1,800 kg at ignition, is left with \d+ kg after .*less than the spacecraft, 1,750 kg"):
+        plan_mission(wanted._replace(launch=light), FIELD)
+
+
+def test_a_stage_that_would_burn_for_hours_is_refused_before_it_is_tried():
+    wanted = order()
+    weak = wanted.launch._replace(stage=Thruster("stage", 100.0, 332.0))
+    with pytest.raises(TransferError, match=r"stage takes 4\d\.\d h to leave the parking orbit, \d\d\.\d turns about the Earth"):
+        plan_mission(wanted._replace(launch=weak), FIELD)
+
+
+def test_a_correction_before_the_stage_lets_go_is_refused():
+    early = Corrections((epoch_from_utc("2023-08-11T00:21:00"),), 500.0, 0.5, 0.02)
+    with pytest.raises(OrderError, match=r"correction 1 at 2023-08-11 00:21:00 comes before the upper stage lets go at 2023-08-11 00:2\d"):
+        plan_mission(order()._replace(corrections=early), FIELD)
+
+
+def test_a_site_far_from_the_plane_is_refused_with_the_days_on_which_it_passes():
+    aside = descent(longitude_rad=math.radians(133.0))
+    with pytest.raises(PassError, match=r"it does: 2023-0[89]-\d\d "):
+        plan_mission(order(down=aside), FIELD)

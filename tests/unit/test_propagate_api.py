@@ -134,6 +134,8 @@ def test_what_cannot_be_flown_is_refused(says):
     [
         ("there is no body 'mon'; did you mean moon", dict(bodies=("earth", "mon"))),
         ("area_over_mass_m2_kg is -1", dict(area_over_mass_m2_kg=-1.0)),
+        ("area_over_mass_m2_kg is nan", dict(area_over_mass_m2_kg=float("nan"))),
+        ("gm_m3_s2 of moon is nan", dict(gm_m3_s2={"moon": float("nan")})),
         ("reflectivity is 3", dict(reflectivity=3.0)),
     ],
 )
@@ -149,6 +151,12 @@ def test_forces_that_make_no_sense_are_refused(says, given):
 def test_fields_that_are_not_there_are_refused(says, given):
     with pytest.raises(ScenarioError, match=says):
         perilune.propagate(STATE, EPOCH, HOUR_S, forces=perilune.Forces(**given))
+
+
+def test_an_end_that_was_given_as_a_date_is_on_the_path():
+    back = perilune.propagate(STATE, "2023-08-16T11:00:00", "2023-08-16T10:00:00", forces=FORCES)
+    assert np.all(np.isfinite(back.at([-HOUR_S, 0.0])[0]))
+    assert np.all(np.isnan(back.at([-HOUR_S - 1.0, 1.0])[0]))
 
 
 def test_a_date_outside_the_ephemeris_is_refused():

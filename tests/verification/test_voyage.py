@@ -1,10 +1,16 @@
 """Luna-25 from separation: every burn found from the orbit that tracking knows and made by flight software; and the same, as it was flown."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from conftest import CACHE
+from perilune.scenario import flight as flight_module
 from perilune.scenario.flight import fly
+from perilune.scenario.programs import Programs, kept_programs
+from perilune.scenario.rehearsal import rehearse
+from perilune.scenario.shelf import Shelf
 from perilune.sim.recording import to_netcdf
 
 # Thrust is known to 1 % (eight thrusters: 3 % each), mass to 1 %, and a cycle is 0.1 s.
@@ -18,15 +24,46 @@ FILE_MAX_B = 50e6
 BURNS = ("correction 1", "correction 2", "lunar orbit insertion KTD", "lunar orbit insertion DMP", "trim", "descent orbit")
 
 
+# Where the plan is, and where the flights of the command line keep their programs too.
+KEPT = CACHE / "perilune"
+# What a rehearsal leaves: programs of the plan, and small ones.
+NOT_REHEARSED = {
+    "perilune.scenario.build_voyage._erring",
+    "perilune.scenario.build_voyage._looking",
+    "perilune.scenario.voyage._ends",
+    "perilune.scenario.voyage._tracked_in_orbit",
+    "perilune.scenario.voyage._tracked_on_the_way",
+    "perilune.trajectory.flightpath._elements_lfme",
+    "perilune.trajectory.lunar_orbit._arcs",
+    "perilune.trajectory.lunar_orbit._aside",
+    "perilune.trajectory.lunar_orbit._coasted",
+    "perilune.trajectory.lunar_orbit._window",
+}
+
+
 @pytest.fixture(scope="module")
-def whole(luna_plan):
+def asked_for():
+    """Who asked for which programs: the flight, and the rehearsal beside it."""
+    return {"flight": Programs(Shelf(KEPT)), "rehearsal": Programs(Shelf(KEPT))}
+
+
+@pytest.fixture(scope="module")
+def whole(luna_plan, asked_for):
     """(nominal, as flown): one plan, one program."""
-    kept = CACHE / "perilune"  # where the plan is, and where the flights of the command line keep their programs too
-    return fly("luna-25", keep_in=kept), fly("luna-25", keep_in=kept, as_flown=True)
+    with kept_programs(KEPT), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flight_module, "kept_programs", lambda _: nullcontext(asked_for["flight"]))
+        patch.setattr(flight_module, "rehearse", lambda file, _: rehearse(file, asked_for["rehearsal"]))
+        nominal = fly("luna-25", keep_in=KEPT)
+    return nominal, fly("luna-25", keep_in=KEPT, variant="as-flown")
 
 
 def flown(flight) -> dict:
     return {burn["name"]: burn for burn in flight.outcome["burns"] if burn["flown"]}
+
+
+def test_what_is_rehearsed_is_what_is_flown(whole, asked_for):
+    rehearsed, flown_with = (asked_for[who].asked for who in ("rehearsal", "flight"))
+    assert {name for name, _ in flown_with - rehearsed} <= NOT_REHEARSED
 
 
 def test_it_starts_at_separation_and_lands_on_the_day(whole):

@@ -31,6 +31,8 @@ from perilune.types import Flag, Index, Scalar, Vector
 CHUNK = 256
 # Nodes that each state is read from.
 STENCIL = 6
+# Shorter paths are filled up to so many: one program reads the transfers of days and of months.
+NODES_MIN = 256
 # The first step asked for, as a share of radius over speed: a tenth of what a tight tolerance takes, and never longer than this.
 FIRST_SHARE, FIRST_MAX_S = 0.02, 600.0
 # A last step shorter than this share of the one before swallows its beginning: nodes too close spoil the interpolation.
@@ -146,7 +148,7 @@ def _merged(nodes: Float[np.ndarray, "nodes 7"]) -> Float[np.ndarray, "kept 7"]:
 
 
 def _filled(nodes: Float[np.ndarray, "nodes 7"]) -> Path:
-    size = _rounded_up(max(len(nodes), STENCIL))
+    size = _rounded_up(max(len(nodes), NODES_MIN))
     filled = np.concatenate([nodes, np.repeat(nodes[-1:], size - len(nodes), axis=0)])
     times_s, r_m, v_m_s = (jnp.asarray(part) for part in np.split(filled, [1, 4], axis=1))
     return Path(times_s[:, 0], r_m, v_m_s, jnp.asarray(len(nodes)))

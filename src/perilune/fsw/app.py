@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from perilune.fsw.belief import GroundBelief, VehicleBelief
 from perilune.fsw.control.allocation import AllocationState, Allocator, Demand
 from perilune.fsw.control.attitude import AttitudeControl, AttitudeControlState, AttitudeEstimate, AttitudeRequest, InertiaBelief, pointing
+from perilune.fsw.engine_watch import EngineWatch, EngineWatchState
 from perilune.fsw.fdir import Monitor, Monitors, MonitorState, MonitorView
 from perilune.fsw.guidance.guidance import Guidance, GuidanceState, GuidanceView
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
@@ -33,6 +34,9 @@ UNKNOWN_ATTITUDE_RAD = 1.0
 # Accelerometers are counted for this long after a mode has ended.
 TAIL_OFF_S = 2.0
 
+# Keeps the duration of a burn that nothing drives from being infinite.
+TINY_M_S2 = 1e-6
+
 # Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
 FILTER_EVERY = 5
@@ -49,6 +53,7 @@ class FswState(eqx.Module):
     commands: Commands  # of the last cycle
     mass_kg: Scalar
     orders: FlightOrders
+    engines: EngineWatchState | None = None
 
 
 class _View(eqx.Module):
@@ -76,6 +81,7 @@ class FlightSoftware(eqx.Module):
     gate_downrange_m: Scalar  # where braking ends, before the site
     up_body: Vec3  # the axis that the engines push along
     orders: FlightOrders  # until the ground sends others
+    engine_watch: EngineWatch | None = None
 
     def init(self, clock_s: Scalar) -> FswState:
         """Asleep: nothing known but the belief; the state vector that comes with the first wake-up replaces the site as the place."""
@@ -100,6 +106,7 @@ class FlightSoftware(eqx.Module):
             commands=commands,
             mass_kg=jnp.asarray(self.vehicle.mass_start_kg, dtype=float),
             orders=self.orders,
+            engines=None if self.engine_watch is None else self.engine_watch.init(),
         )
 
     def wake(self, state: FswState, measurements: Measurements, uplink: Uplink) -> FswState:
@@ -113,14 +120,17 @@ class FlightSoftware(eqx.Module):
 
     def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
         """One cycle: navigate, decide, steer."""
+        seen = measurements
+        measurements = eqx.tree_at(lambda m: m.imu, seen, self.monitors.believed(state.monitors, seen.imu, self._ordered_m_s(state)))
         filtered = self._navigate(state, measurements, tick)
         view = self._view(state, filtered, measurements)
         sequencer = self._sequence(state, view, measurements)
         guidance = self._guide(state, view, tick)
-        monitors = self._monitor(state, view, measurements)
+        monitors = self._monitor(state, view, seen)
         modes = self._decide(state, view, (sequencer, guidance, monitors), measurements)
         request = computed_once(self.guidance.request(guidance, view.guidance, modes.mode))
-        attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements, view.burn)
+        tasks = (guidance, modes, sequencer, monitors)
+        attitude, allocation, commands = self._steer(state, filtered, tasks, request, measurements, view.burn)
         state = FswState(
             filter=filtered,
             modes=modes,
@@ -132,6 +142,7 @@ class FlightSoftware(eqx.Module):
             commands=commands,
             mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
             orders=state.orders,
+            engines=self._watched(state, monitors, seen),
         )
         return state, commands, self._report(state, view, request, measurements)
 
@@ -144,8 +155,10 @@ class FlightSoftware(eqx.Module):
         filtered = self.navigation.propagate(state.filter, measurements.imu, measurements.clock_s, thrusting)
         filtered = jax.lax.cond(tick % GUIDANCE_EVERY == 0, lambda s: self.navigation.refresh_gravity(s), lambda s: s, filtered)
 
+        lost = self.monitors.strikes(state.monitors, Monitor.GROUND_MISSING, FILTER_EVERY)
+
         def updated(now: FilterState) -> FilterState:
-            return self.navigation.update(now, measurements)
+            return self.navigation.update(self.navigation.hearing_again(now, lost), measurements)
 
         return jax.lax.cond(tick % FILTER_EVERY == 0, updated, lambda s: s, filtered)
 
@@ -164,7 +177,8 @@ class FlightSoftware(eqx.Module):
             v_site_m_s=q_site_lfme @ (q_lfme_lci @ local.v_ground_lci_m_s),
             q_lci_site=(q_site_lfme @ q_lfme_lci).inverse(),
             mass_kg=state.mass_kg,
-            thrust_n=self.vehicle.braking_thrust_n,
+            thrust_n=self.vehicle.braking_thrust_n - self._gone_n(state, int(Mode.BRAKING)),
+            gone_n=self._gone_n(state, int(Mode.VERTICAL_DESCENT)),
             range_to_gate_m=along_m - self.gate_downrange_m,
             cross_of_site_m=across_m,
             terrain_m=nav.terrain_m,
@@ -194,16 +208,45 @@ class FlightSoftware(eqx.Module):
 
         return jax.lax.cond(tick % GUIDANCE_EVERY == 0, planned, lambda s: s, aged)
 
+    def _ordered_m_s(self, state: FswState) -> Vec3:
+        """Velocity that the last cycle's orders give by belief: of the engines, and of thrusters that push along the same axis."""
+        pushed_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
+        pulsed_n_s = state.commands.thruster_on_s @ self.vehicle.thruster_push_n
+        return self.up_body * ((pushed_n * self.vehicle.cycle_s + pulsed_n_s) / state.mass_kg)
+
     def _monitor(self, state: FswState, view: _View, measurements: Measurements) -> MonitorState:
-        ordered_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
+        mode, delta_v = state.modes.mode, measurements.imu.delta_v_body_m_s
+        burn_m_s2 = self.vehicle.burn_thrust_n(view.burn) / state.mass_kg
         look = MonitorView(
-            touched=jnp.any(measurements.pad_touched).astype(float),
+            pads=jnp.sum(measurements.pad_touched.astype(float)),
             attitude_error_rad=computed_once(self._attitude_error_rad(state)),
             propellant_kg=measurements.propellant_kg,
-            accel_ordered_m_s2=ordered_n / state.mass_kg,
-            accel_counted_m_s2=view.counted_m_s / self.vehicle.cycle_s,
+            accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,
+            accel_counted_m_s2=delta_v.dot(self.up_body) / self.vehicle.cycle_s,
+            delta_v_body_m_s=delta_v,
+            burning=mode == Mode.BURN,
+            burn_age_s=measurements.clock_s - state.modes.since_s,
+            burn_expected_s=view.burn.delta_v_m_s / jnp.maximum(burn_m_s2, TINY_M_S2),
+            height_m=view.local.altitude_m,
+            descending=(mode > Mode.BRAKING) & (mode < Mode.TOUCHDOWN),
         )
         return self.monitors.step(state.monitors, look)
+
+    def _watched(self, state: FswState, monitors: MonitorState, measurements: Measurements) -> EngineWatchState | None:
+        """The engines after this cycle; nothing is known of them while the accelerometers are silent."""
+        if self.engine_watch is None or state.engines is None:
+            return None
+        cycle_s = self.vehicle.cycle_s
+        missing_m_s = self._ordered_m_s(state).dot(self.up_body) - measurements.imu.delta_v_body_m_s.dot(self.up_body)
+        missing_n = jnp.where(monitors.count[int(Monitor.SILENT_ACCELEROMETERS)] > 0.0, 0.0, missing_m_s / cycle_s * state.mass_kg)
+        return self.engine_watch.step(state.engines, state.commands.throttle, missing_n, state.attitude.disturbance_body_n_m, cycle_s)
+
+    def _gone_n(self, state: FswState, mode: int) -> Scalar:
+        """Thrust that a mode has no more, of engines that are not used again."""
+        if self.engine_watch is None or state.engines is None:
+            return jnp.zeros(())
+        gone = self.modes.engines[mode] & jnp.logical_not(self.engine_watch.usable(state.engines))
+        return jnp.sum(jnp.where(gone, self.vehicle.engine_thrust_n, 0.0))
 
     def _attitude_error_rad(self, state: FswState) -> Scalar:
         """Between the axis that pushes and the axis wanted, in the last cycle."""
@@ -228,6 +271,8 @@ class FlightSoftware(eqx.Module):
             height_m=view.local.altitude_m,
             thrust_tilt_rad=jnp.arccos(jnp.clip(up_lci.dot(view.local.up_lci), -1.0, 1.0)),
             touched=monitors.raised[int(Monitor.TOUCHDOWN)],
+            overdue=self.monitors.acting(monitors, Monitor.BURN_TOO_LONG),
+            sparing=self.monitors.acting(monitors, Monitor.PROPELLANT_LOW),
         )
         return self.modes.step(state.modes, look, view.counted_m_s)
 
@@ -235,26 +280,30 @@ class FlightSoftware(eqx.Module):
         self,
         state: FswState,
         filtered: FilterState,
-        tasks: tuple[GuidanceState, ModeState, SequencerState],
+        tasks: tuple[GuidanceState, ModeState, SequencerState, MonitorState],
         request: ThrustRequest,
         measurements: Measurements,
         burn: BurnRow,
     ) -> tuple[AttitudeControlState, AllocationState, Commands]:
-        guidance, modes, sequencer = tasks
+        guidance, modes, sequencer, monitors = tasks
         mode = modes.mode
         orders = state.orders
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
         reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
         wanted = computed_once(pointing(request.direction_lci, reference))
-        burning = (mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)
+        burning = (mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
             state.attitude, AttitudeRequest(wanted, jnp.logical_not(burning)), estimate, self.vehicle.cycle_s
         )
         torque = computed_once(torque)
-        thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
-        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode, burn))
+        pushing = burning & jnp.logical_not(self.monitors.acting(monitors, Monitor.ATTITUDE_DIVERGED))
+        thrust_n = jnp.where(pushing, request.accel_m_s2 * state.mass_kg, 0.0)
+        use = self.modes.use(mode, burn)
+        if self.engine_watch is not None and state.engines is not None:
+            use = eqx.tree_at(lambda u: u.engines, use, self.engine_watch.used(state.engines, use.engines))
+        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), use)
         devices = DevicesOn(
             accelerometers=self.sequencer.has(sequencer, Action.ACCELEROMETERS_ON),
             altimeter=self.sequencer.has(sequencer, Action.ALTIMETER_ON),

@@ -200,7 +200,7 @@ def _place(contact: dict[str, Any]) -> str:
 def _velocimeter_is_assumed(mission: MissionFile) -> bool:
     """An assumed optical velocimeter stands for one that the operator has not told of."""
     unit = mission.sensors.velocimeter
-    return unit.kind == "optical" and unit.source == "assumed"
+    return unit is not None and unit.kind == "optical" and unit.source == "assumed"
 
 
 NO_PUBLIC_VELOCIMETER = (

@@ -11,9 +11,9 @@ from matplotlib.patches import Circle
 from perilune.constants import RADIUS_EARTH_M, RADIUS_MOON_M
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.report import style
+from perilune.trajectory.desk import radii
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.orbit_files import Segment, segments
-from perilune.trajectory.plan import radii
 from perilune.trajectory.windows import Costs, costs
 
 KM, MM = 1e-3, 1e-6  # kilometres and megametres in a metre

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from perilune.scenario.beside_descent import of_descent
+from perilune.scenario.moments import Track
 from perilune.scenario.schema_place import ObservedFigure
 from perilune.trajectory.flight_desk import OrderedBurn
 from perilune.trajectory.flightpath import Orbit
@@ -44,6 +46,7 @@ class Flown(NamedTuple):
     burn: Burn | None
     burns: tuple[FlownBurn, ...] = ()
     from_earth_km: Callable[[datetime], float | None] = lambda _: None
+    track: Track | None = None
 
 
 DESCENT_ORBIT = "descent orbit"
@@ -70,7 +73,7 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
         return None, crashed["latitude_deg"]
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
-    return None, None
+    return None, of_descent(figure.name, figure.unit, flown.track, flown.contact) if flown.track is not None else None
 
 
 def _of_a_moment(name: str, utc: datetime, flown: Flown) -> float | None:

@@ -18,19 +18,21 @@ from perilune.math.calling import Call, call
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import moon_orientation
-from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.moon.time import Epoch
 from perilune.scenario.beside import Burn
-from perilune.scenario.build_fsw import Moments, braking_guidance, braking_thrust, build_fsw, orbit_burn_duration_s, thrust_in, timer_factor
+from perilune.scenario.build_control import braking_thrust, thrust_in
+from perilune.scenario.build_fsw import Moments, braking_guidance, build_fsw, orbit_burn_duration_s, timer_factor
 from perilune.scenario.build_world import build_world
 from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.programs import DIRECT, Programs
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
 from perilune.sim.mission import Mission, Phase, PhaseKind
 from perilune.sim.outcome import Limits
-from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_at_periapsis
+from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_going_down
 from perilune.types import Scalar
 from perilune.world.plant import World
 
@@ -57,6 +59,7 @@ class _Orbits(NamedTuple):
     """The flight's geometry, worked back from the landing."""
 
     ignition: Ellipse
+    ignition_m: float  # radius
     braking_s: float
     arc_rad: float
     start_s: float  # before ignition
@@ -82,7 +85,7 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Progra
 def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch, Burn | None]:
     """The flight plan of a file, without faults."""
     orbits = _orbits(file, entry, programs)
-    landing = epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S"))
+    landing = epoch_of(file.orbit.landing_utc)
     ignition_s = orbits.start_s
     epoch = landing.after(-(orbits.start_s + orbits.braking_s + FINAL_DESCENT_S))
     ephemeris = load_ephemeris(epoch, max(window_s(file), orbits.start_s + AFTER_IGNITION_S))
@@ -147,21 +150,28 @@ def _limits(file: MissionFile) -> Limits:
         REST_RATE_RAD_S,
         REST_S,
     )
-    return Limits(*(jnp.asarray(number) for number in numbers))
+    axis = None if limits.rest_axis is None else vec3(limits.rest_axis).unit()
+    return Limits(*(jnp.asarray(number) for number in numbers), rest_axis_body=axis)
 
 
 def _orbits(file: MissionFile, entry: str, programs: Programs) -> _Orbits:
     orbit, burns = file.orbit, file.burns_from(entry)
     ignition = ellipse_of_altitudes(*(1e3 * km for km in orbit.at_ignition_km))
     before = _before_burn(file) if burns else ignition
+    ignition_m = _ignition_radius_m(file, ignition)
     braking_s, range_m = braking_estimate(file, ignition, programs)
-    mean_radius_m = 0.5 * (ignition.periapsis_m + RADIUS_MOON_M + float(file.site.elevation_m))
+    mean_radius_m = 0.5 * (ignition_m + RADIUS_MOON_M + float(file.site.elevation_m))
     arc_rad = (range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m
     burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if burns and orbit.descent is not None else 0.0
     start_s = float(orbit.start_before_ignition_orbits) * before.period_s
     if entry != file.entries[-1] and orbit.descent is not None:
         start_s = burn_s + float(orbit.descent.start_before_burn_orbits or 0.0) * before.period_s
-    return _Orbits(ignition, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+    return _Orbits(ignition, ignition_m, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+
+
+def _ignition_radius_m(file: MissionFile, ellipse: Ellipse) -> float:
+    altitude_km = file.orbit.ignition_altitude_km
+    return ellipse.periapsis_m if altitude_km is None else RADIUS_MOON_M + 1e3 * float(altitude_km)
 
 
 def _before_burn(file: MissionFile) -> Ellipse:
@@ -170,18 +180,19 @@ def _before_burn(file: MissionFile) -> Ellipse:
 
 
 def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Call = call) -> tuple[float, float]:
-    """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence at the lowest point."""
+    """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence where it begins."""
     guidance: BrakingGuidance = braking_guidance(file)
     thrust_n, exhaust_m_s = braking_thrust(file)
-    speed, radius_m = ellipse.speed_m_s(ellipse.periapsis_m), ellipse.periapsis_m
+    radius_m = _ignition_radius_m(file, ellipse)
+    speed, down_m_s = ellipse.going_down_m_s(radius_m)
     local = LocalState(
         up_lci=vec3((0.0, 0.0, 1.0)),
         downrange_lci=vec3((1.0, 0.0, 0.0)),
         cross_lci=vec3((0.0, 1.0, 0.0)),
         radius_m=jnp.asarray(radius_m),
         altitude_m=jnp.asarray(radius_m - RADIUS_MOON_M),
-        vertical_speed_m_s=jnp.asarray(0.0),
-        v_ground_lci_m_s=vec3((speed, 0.0, 0.0)),
+        vertical_speed_m_s=jnp.asarray(-down_m_s),
+        v_ground_lci_m_s=vec3((speed, 0.0, -down_m_s)),
         ground_speed_m_s=jnp.asarray(0.0),
         gravity_m_s2=jnp.asarray(GM_MOON_M3_S2 / radius_m**2),
     )
@@ -205,7 +216,7 @@ def _coasted(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) ->
 
 
 def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
-    """Lowest point of the orbit, on the plane that holds the site when it is reached."""
+    """Where braking begins, at the lowest point of the orbit or on the way down to it, on the plane that holds the site when it is reached."""
     ignition_s = orbits.start_s
     landing_s = ignition_s + orbits.braking_s + FINAL_DESCENT_S
     q_lci_lfme = moon_orientation(world.ephemeris, jnp.asarray(landing_s)).q_lfme_lci.inverse()
@@ -215,7 +226,7 @@ def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
         normal = orbit_normal(site, pole, math.radians(file.orbit.inclination_deg), file.orbit.direction == "southbound")
     except PlaneError as error:
         raise ScenarioError(f"orbit.inclination_deg: {error}") from None
-    r_lci_m, v_lci_m_s = state_at_periapsis(orbits.ignition, site, normal, orbits.arc_rad)
+    r_lci_m, v_lci_m_s = state_going_down(orbits.ignition, orbits.ignition_m, site, normal, orbits.arc_rad)
     return Orbit(vec3(r_lci_m), vec3(v_lci_m_s))
 
 

@@ -11,13 +11,12 @@ from perilune.constants import ARCSEC_RAD, G0_M_S2, GM_EARTH_M3_S2, GM_MOON_M3_S
 from perilune.dynamics.thruster_layout import joined
 from perilune.fsw.app import FlightSoftware
 from perilune.fsw.belief import GroundBelief, VehicleBelief
-from perilune.fsw.control.attitude import AttitudeControl, InertiaBelief
-from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
-from perilune.fsw.fdir import Monitors
+from perilune.fsw.control.attitude import InertiaBelief
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.guidance import Guidance
-from perilune.fsw.guidance.vertical import VerticalGuidance
+from perilune.fsw.guidance.held import AttitudeHold, FreeFall
+from perilune.fsw.guidance.vertical import Hover, VerticalGuidance
 from perilune.fsw.lumps import BelievedLumps
 from perilune.fsw.modes import ModeLogic
 from perilune.fsw.navigation import belief
@@ -30,6 +29,8 @@ from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.brought import cut
+from perilune.scenario.build_control import allocator, attitude_control, braking_thrust, thrust_in
+from perilune.scenario.build_watch import engine_watch, monitors
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
@@ -42,6 +43,7 @@ from perilune.scenario.build_world import (
 )
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_flight import Gate
+from perilune.scenario.schema_sensors import Velocimeter
 from perilune.wire.telemetry import Mode
 from perilune.wire.uplink import BurnRow, FlightOrders, burn_table
 from perilune.world.plant import LANDERS
@@ -79,53 +81,20 @@ def braking_guidance(file: MissionFile) -> BrakingGuidance:
     )
 
 
-def thrust_in(file: MissionFile, mode: str) -> tuple[float, float]:
-    """Full thrust of everything that burns in a mode (N), and its exhaust speed (m/s), as believed."""
-    burning = [(g.count * float(g.thrust_n) * float(g.throttle_max), float(g.isp_s)) for g in file.engines if mode in g.used_in]
-    burning += [(g.count * float(g.thrust_n), float(g.isp_s)) for g in file.thrusters if mode in g.thrust_in]
-    thrust_n = sum(n for n, _ in burning)
-    flow_kg_s = sum(n / (isp_s * G0_M_S2) for n, isp_s in burning)
-    exhaust_m_s = thrust_n / flow_kg_s if flow_kg_s > 0.0 else 0.0
-    return thrust_n * float(file.belief.thrust_scale or 1.0), exhaust_m_s * float(file.belief.isp_scale or 1.0)
-
-
-def braking_thrust(file: MissionFile) -> tuple[float, float]:
-    """The same in braking, with what axial thrusters give beside their torque while they hold a main engine that pushes askew."""
-    thrust_n, exhaust_m_s = thrust_in(file, "braking")
-    return thrust_n + _held_askew_n(file), exhaust_m_s
-
-
-def _held_askew_n(file: MissionFile) -> float:
-    """Expected thrust of thrusters that only push, from the tolerances of the engine's alignment and of the balance."""
-    holding = [g for g in file.thrusters if g.layout == "axial_ring" and "braking" in g.torque_in and "braking" not in g.thrust_in]
-    if not holding:
-        return 0.0
-    com_m = 0.5 * (float(file.vehicle.com_full_m) + float(file.vehicle.com_empty_m))
-    single = [g for g in file.engines if "braking" in g.used_in]
-    askew_n_m = sum(
-        g.count
-        * float(g.thrust_n)
-        * math.hypot((com_m - g.height_m) * math.radians(file.dispersions.misalignment_deg), 1e-3 * file.dispersions.com_mm)
-        for g in single
-    )
-    # A ring that can only push spends twice the torque over its arm; the mean size of a torque that is normal on two axes is sqrt(pi / 2) sigma.
-    return 2.0 * math.sqrt(0.5 * math.pi) * askew_n_m / float(holding[0].arm_m)
-
-
 def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> FlightSoftware:
     """Flight software as loaded before the descent. Every leaf is its own: shared tables are copied."""
     ground = _ground(file, ephemeris, moments)
     software = FlightSoftware(
         navigation=_navigation(file, ephemeris, ground, moments),
         guidance=_guidance(file),
-        attitude=_attitude(file),
-        allocation=_allocation(file),
+        attitude=attitude_control(file),
+        allocation=allocator(file),
         modes=_modes(file),
         sequencer=Sequencer(
             sequence_table(_sequence(file), [int(row.priority) for row in file.sequence]),
             jnp.asarray(file.flight_software.arrays == "mixed"),
         ),
-        monitors=_monitors(file),
+        monitors=monitors(file),
         vehicle=_vehicle(file, moments),
         inertia=InertiaBelief(
             jnp.asarray(float(file.vehicle.mass_start_kg)),
@@ -136,6 +105,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         ground=ground,
         gate_downrange_m=jnp.asarray(float(file.flight_software.braking.gate_downrange_m)),
         up_body=vec3((0.0, 0.0, 1.0)),
+        engine_watch=engine_watch(file),
         orders=_orders(file, moments),
     )
     return jax.tree.map(jnp.array, software)
@@ -151,6 +121,7 @@ def _ground(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Ground
 
 
 def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
+    layout = joined(*(thruster_layout(group) for group in file.thrusters))
     thrust_n, exhaust_m_s = braking_thrust(file)
     engine_thrust = per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)
     engine_isp = per_unit(file.engines, "isp_s") * float(file.belief.isp_scale or 1.0)
@@ -160,6 +131,7 @@ def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
         engine_thrust_n=jnp.asarray(engine_thrust),
         engine_flow_kg_s=jnp.asarray(engine_thrust / (engine_isp * G0_M_S2)),
         thruster_flow_kg_s=jnp.asarray(per_unit(file.thrusters, "thrust_n") / (per_unit(file.thrusters, "isp_s") * G0_M_S2)),
+        thruster_push_n=jnp.asarray(layout.push_body[:, 2] * per_unit(file.thrusters, "thrust_n")),
         braking_thrust_n=jnp.asarray(thrust_n),
         braking_exhaust_m_s=jnp.asarray(exhaust_m_s),
         cycle_s=jnp.asarray(float(file.flight_software.cycle_s)),
@@ -185,22 +157,12 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
         altimeter=belief.AltimeterBelief(
             beam_body=vec3(canted(float(units.altimeter.cant_deg))),
             antenna_from_imu_body_m=vec3(np.asarray(units.altimeter.position_m) - r_imu),
-            noise_floor_m=scale * math.hypot(units.altimeter.noise_floor_m, units.altimeter.bias_m),
+            noise_floor_m=_altimeter_noise_m(file, scale),
             noise_slope=scale * 0.01 * math.hypot(units.altimeter.noise_percent, units.altimeter.scale_percent),
             cos_incidence_min=COS_INCIDENCE_MIN,
             mount_sigma_rad=scale * 1e-3 * float(units.altimeter.mount_mrad),
         ),
-        velocimeter=belief.VelocimeterBelief(
-            beams_body=velocimeter_beams(units),
-            antenna_from_imu_body_m=vec3(np.asarray(units.velocimeter.position_m) - r_imu),
-            speed_floor_m_s=scale * float(units.velocimeter.speed_floor_m_s),
-            speed_slope=scale * 0.01 * float(units.velocimeter.speed_percent),
-            range_floor_m=scale * float(units.velocimeter.range_floor_m or 0.0),
-            range_slope=scale * 0.01 * math.hypot(units.velocimeter.range_percent or 0.0, units.velocimeter.scale_percent),
-            cos_incidence_min=COS_INCIDENCE_MIN,
-            scale_sigma=scale * 0.01 * float(units.velocimeter.scale_percent),
-            mount_sigma_rad=scale * 1e-3 * float(units.velocimeter.mount_mrad),
-        ),
+        velocimeter=_velocimeter_belief(units.velocimeter, r_imu, scale),
         ground=belief.GroundBelief(
             radius_m=ground.reference_radius_m,
             terrain_sigma_m=float(file.belief.terrain_sigma_m),
@@ -219,6 +181,28 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
         ),
         cycle_s=float(file.flight_software.cycle_s),
         batch_axis=LANDERS,
+    )
+
+
+def _altimeter_noise_m(file: MissionFile, scale: float) -> float:
+    if file.belief.altimeter_noise_m is not None:
+        return float(file.belief.altimeter_noise_m)
+    return scale * math.hypot(file.sensors.altimeter.noise_floor_m, file.sensors.altimeter.bias_m)
+
+
+def _velocimeter_belief(unit: Velocimeter | None, r_imu_m: np.ndarray, scale: float) -> belief.VelocimeterBelief:
+    if unit is None:
+        return belief.VelocimeterBelief((), zero_vec3(), 0.0, 0.0, 0.0, 0.0, COS_INCIDENCE_MIN)
+    return belief.VelocimeterBelief(
+        beams_body=velocimeter_beams(unit),
+        antenna_from_imu_body_m=vec3(np.asarray(unit.position_m) - r_imu_m),
+        speed_floor_m_s=scale * float(unit.speed_floor_m_s),
+        speed_slope=scale * 0.01 * float(unit.speed_percent),
+        range_floor_m=scale * float(unit.range_floor_m or 0.0),
+        range_slope=scale * 0.01 * math.hypot(unit.range_percent or 0.0, unit.scale_percent),
+        cos_incidence_min=COS_INCIDENCE_MIN,
+        scale_sigma=scale * 0.01 * float(unit.scale_percent),
+        mount_sigma_rad=scale * 1e-3 * float(unit.mount_mrad),
     )
 
 
@@ -254,7 +238,8 @@ def _gate(gate: Gate) -> GatePolicy:
 
 
 def _guidance(file: MissionFile) -> Guidance:
-    approach, vertical = file.flight_software.approach, file.flight_software.vertical_descent
+    software = file.flight_software
+    approach, vertical, hold, fall = software.approach, software.vertical_descent, software.attitude_hold, software.free_fall
     return Guidance(
         braking=braking_guidance(file),
         approach=ApproachGuidance(
@@ -264,6 +249,7 @@ def _guidance(file: MissionFile) -> Guidance:
             end_accel_up_m_s2=GM_MOON_M3_S2 / RADIUS_MOON_M**2 + float(vertical.deceleration_m_s2),
             time_to_go_min_s=3.0,
             tilt_max_rad=math.radians(approach.tilt_max_deg),
+            dive_m_s2=float(approach.dive_m_s2 or 0.0),
         ),
         vertical=VerticalGuidance(
             touchdown_speed_m_s=float(vertical.touchdown_m_s),
@@ -274,42 +260,16 @@ def _guidance(file: MissionFile) -> Guidance:
             horizontal_gain_1_s=float(vertical.horizontal_gain_hz),
             tilt_max_rad=math.radians(vertical.tilt_max_deg),
             tilt_low_rad=math.radians(vertical.tilt_low_deg),
+            hovers=tuple(Hover(float(h.altitude_m), float(h.duration_s), float(h.descent_max_m_s)) for h in software.hovers),
         ),
         approach_wanted=bool(approach.wanted),
         braking_exhaust_m_s=braking_thrust(file)[1],
         approach_thrust_n=thrust_in(file, "approach")[0],
         vertical_thrust_n=thrust_in(file, "vertical_descent")[0],
         terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
+        hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),
+        fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
     )
-
-
-def _attitude(file: MissionFile) -> AttitudeControl:
-    settings = file.flight_software.attitude
-    turn_rad_s = math.radians(settings.turn_max_deg_s)
-    return AttitudeControl(
-        frequency_rad_s=float(settings.frequency_rad_s),
-        damping=float(settings.damping),
-        rate_max_rad_s=turn_rad_s,
-        decel_max_rad_s2=0.25 * turn_rad_s,
-        observer_tau_s=1.0,
-        disturbance_max_n_m=100.0,
-        request_tau_s=0.5,
-        request_rate_max_rad_s=turn_rad_s,
-        quiet_error_rad=math.radians(settings.dead_band_deg),
-        quiet_lead_s=3.0,
-    )
-
-
-def _allocation(file: MissionFile):
-    layout = joined(*(thruster_layout(group) for group in file.thrusters))
-    vehicle = file.vehicle
-    com_m = np.array([0.0, 0.0, 0.5 * (float(vehicle.com_full_m) + float(vehicle.com_empty_m))])
-    engines = EngineBelief(*(per_unit(file.engines, key) for key in ("thrust_n", "throttle_min", "throttle_max")))
-    axial = np.concatenate([np.full(group.count, group.layout == "axial_ring") for group in file.thrusters])
-    small = ThrusterBelief(
-        layout.position_body_m, layout.push_body, per_unit(file.thrusters, "thrust_n"), per_unit(file.thrusters, "shortest_pulse_s"), axial
-    )
-    return allocation_from_geometry(engines, small, com_m, float(file.flight_software.cycle_s))
 
 
 def _used(groups, key: str) -> np.ndarray:
@@ -333,6 +293,8 @@ def _modes(file: MissionFile) -> ModeLogic:
         axial_thrusters=jnp.asarray(_used(axial, "thrust_in").any(axis=1)).at[Mode.BURN].set(False),
         axial_torque=jnp.asarray(_used(axial, "torque_in").any(axis=1)),
         attitude_thrusters=jnp.asarray(_used(attitude, "torque_in").any(axis=1)),
+        hold_s=None if software.attitude_hold is None else float(software.attitude_hold.duration_s),
+        fall_height_m=None if software.free_fall is None else float(software.free_fall.altitude_m),
     )
 
 
@@ -380,14 +342,3 @@ def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:
         else:
             rows.append((action, Release.BELOW, float(row.below_altitude_m or 0.0)))
     return rows
-
-
-def _monitors(file: MissionFile) -> Monitors:
-    monitors = file.flight_software.monitors
-    others = float(monitors.other_cycles)
-    return Monitors(
-        confirm_cycles=jnp.asarray([float(monitors.touchdown_cycles), others, others, others]),
-        attitude_error_max_rad=math.radians(monitors.attitude_error_deg),
-        propellant_min_kg=float(monitors.propellant_min_kg),
-        accel_share_min=float(monitors.accel_share_min),
-    )

@@ -14,6 +14,7 @@ from perilune.math.random import stream_of_seed
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
+from perilune.moon.time import Epoch
 from perilune.scenario.brought import brought_files
 from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of, window_s
 from perilune.scenario.build_fsw import Moments
@@ -22,7 +23,7 @@ from perilune.scenario.bus import coast_attitude
 from perilune.scenario.disperse import spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.forces import Forces
-from perilune.scenario.plan import plan_of
+from perilune.scenario.plan import kept_plan
 from perilune.scenario.programs import DIRECT, Programs, settled
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_plan import CruiseTracking, FlightOfPlan, Plan
@@ -87,25 +88,18 @@ def _laid_out(file: MissionFile, programs: Programs) -> Voyage:
     moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
     attitude = resting(file, world.ephemeris, vec3(route.r_lci_m), 0.0, programs)
     mission = mission_of(file, world, moments, RigidBody(vec3(route.r_lci_m), vec3(route.v_lci_m_s), attitude, zero_vec3()))
+    forces = true_forces(file, plan, epoch, span_s)
+    return Voyage(Flightplan(mission, _foreseen(file, route, settings), spread_of(file), epoch, file), desk, route, forces)
+
+
+def true_forces(file: MissionFile, plan: Plan, epoch: Epoch, span_s: float) -> Cislunar:
+    """What acts on the way from the Earth to the Moon; its clock starts at the epoch."""
     light = plan.sunlight
     acting = Forces(moon_degree=int(file.gravity.degree), moon_gravity_file=brought_files(file).get("gravity.file"))
     if light is not None:
         area_over_mass = float(light.area_m2) / float(plan.separation_kg)
         acting = replace(acting, area_over_mass_m2_kg=area_over_mass, reflectivity=float(light.reflectivity))
-    forces = acting.over(epoch, span_s)
-    return Voyage(Flightplan(mission, _foreseen(file, route, settings), spread_of(file), epoch, file), desk, route, forces)
-
-
-def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
-    """The desk's plan; it is kept, since it takes longer to make than to fly."""
-    words = file.model_dump_json()
-    found = programs.shelf.find("plan", words) if programs.shelf is not None else None
-    if found is None:
-        with called_by(programs):
-            found = plan_of(file).plan
-        if programs.shelf is not None:
-            programs.shelf.put("plan", words, found)
-    return found
+    return acting.over(epoch, span_s)
 
 
 def _let_go(file: MissionFile, voyage: Voyage, seed: int, programs: Programs) -> RigidBody:

@@ -19,10 +19,11 @@ from perilune.scenario.brought import brought_files, lunar_field_of, map_at
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_sensors import Sensors as SensorsFile
+from perilune.scenario.schema_sensors import Velocimeter as VelocimeterFile
 from perilune.scenario.schema_vehicle import Engines as EnginesFile
 from perilune.scenario.schema_vehicle import Thrusters as ThrustersFile
 from perilune.world.devices import InertialUnitControl
-from perilune.world.landing_gear import GearNumbers, LandingGear, LegLayout, bell_and_roof, gear_from_numbers
+from perilune.world.landing_gear import GearNumbers, LandingGear, LegLayout, bell_and_roof, gear_from_numbers, leg_along
 from perilune.world.mass_properties import MassProperties
 from perilune.world.plant import World
 from perilune.world.propulsion import Engines, Propulsion
@@ -179,7 +180,9 @@ def _gear(file: MissionFile) -> LandingGear:
         n_legs=legs.count,
     )
     corners = bell_and_roof(float(hull.base_m), float(hull.radius_m), float(hull.top_m))
-    return gear_from_numbers(numbers, corners, LegLayout(azimuth_rad=math.radians(legs.azimuth_deg)))
+    layout = LegLayout(azimuth_rad=math.radians(legs.azimuth_deg))
+    own = tuple(leg_along(np.array(pad.position_m), np.array(pad.crushes_along), layout) for pad in legs.pads)
+    return gear_from_numbers(numbers, corners, layout, own)
 
 
 def _tracking(file: MissionFile) -> GroundTracking:
@@ -196,7 +199,7 @@ def _sensors(file: SensorsFile, cycle_s: float, mission: MissionFile) -> Sensors
         imu=_imu(file),
         star_tracker=_star_tracker(file, cycle_s),
         altimeter=_altimeter(file, cycle_s),
-        velocimeter=_velocimeter(file, cycle_s),
+        velocimeter=None if file.velocimeter is None else _velocimeter(file.velocimeter, cycle_s),
         touchdown=TouchdownSwitches(jnp.full(mission.legs.count, miss)),
         clock=Clock(jnp.asarray(0.0), jnp.asarray(1e-3 * float(file.clock.offset_ms)), jnp.asarray(1e-6 * float(file.clock.drift_ppm))),
         gauge=PropellantGauge(
@@ -261,11 +264,10 @@ def _altimeter(file: SensorsFile, cycle_s: float) -> Altimeter:
     )
 
 
-def _velocimeter(file: SensorsFile, cycle_s: float) -> Velocimeter:
-    unit = file.velocimeter
+def _velocimeter(unit: VelocimeterFile, cycle_s: float) -> Velocimeter:
     return Velocimeter(
         r_antenna_body_m=vec3(unit.position_m),
-        beams_body=velocimeter_beams(file),
+        beams_body=velocimeter_beams(unit),
         range_min_m=jnp.asarray(float(unit.range_min_m)),
         range_max_m=jnp.asarray(1e3 * float(unit.range_max_km)),
         incidence_max_rad=jnp.asarray(math.radians(unit.incidence_max_deg)),
@@ -282,8 +284,7 @@ def _velocimeter(file: SensorsFile, cycle_s: float) -> Velocimeter:
     )
 
 
-def velocimeter_beams(file: SensorsFile) -> tuple[Vec3, ...]:
-    unit = file.velocimeter
+def velocimeter_beams(unit: VelocimeterFile) -> tuple[Vec3, ...]:
     return tuple(vec3(beam) for beam in beams_on_cone(float(unit.cant_deg), float(unit.cone_deg), unit.beams))
 
 

@@ -22,9 +22,10 @@ from perilune.moon.earth import load_earth_orientation
 from perilune.moon.eclipse import discs, sunlit_share
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
 from perilune.moon.time import Epoch
+from perilune.scenario.build import window_s
 from perilune.scenario.build_bus import bus_of, unit_rows
 from perilune.scenario.errors import ScenarioError
-from perilune.scenario.programs import DIRECT, Programs
+from perilune.scenario.programs import DIRECT, Programs, settled
 from perilune.scenario.schema import MissionFile
 from perilune.sim.recording import Channel
 from perilune.types import Scalar
@@ -104,7 +105,7 @@ def bus_history(
     Without an ephemeris (whose window must start at `rows.epoch`) one is cut for the flight. A row holds the state at its time and the
     power from it to the next. Raises `ScenarioError` where the file has no tables for it.
     """
-    duration_s = float(rows.met_s[-1])
+    duration_s = max(float(rows.met_s[-1]), window_s(file))  # of one length, so that all flights of a file share a program
     bus = bus_of(file, load_earth_orientation(rows.epoch, duration_s))
     sky = Sky(load_ephemeris(rows.epoch, duration_s) if ephemeris is None else ephemeris, *_axes_of(file))
     unknown = np.full((len(rows.met_s), 4), np.nan)
@@ -186,7 +187,7 @@ def _kept(bus: Bus, rows: BusRows, outside: np.ndarray, programs: Programs) -> d
     length_s = np.diff(rows.met_s, append=rows.met_s[-1])
     pieces = np.maximum(np.ceil(length_s / STEP_MAX_S).astype(int), 1)
     row = np.repeat(np.arange(len(pieces)), pieces)
-    state, told = bus.init(), []
+    state, told = settled(bus.init()), []
     for parts in _chunks((length_s / pieces)[row], outside[row], rows.use[row]):
         dt_s = jnp.where(jnp.arange(CHUNK) < len(row) - len(told) * CHUNK, parts[0], 0.0)
         state, stepped = programs(_stepped, bus, state, dt_s, parts[1], parts[2])

@@ -14,7 +14,7 @@ from perilune.math.random import Stream, stream_of_seed
 from perilune.math.vector import Vec3
 from perilune.moon.relief import draw_offset
 from perilune.moon.terrain import seen_at, with_site_elevation
-from perilune.scenario.programs import DIRECT, Programs
+from perilune.scenario.programs import DIRECT, Programs, lander
 from perilune.scenario.schema import MissionFile
 from perilune.sim.fly import Fleet
 from perilune.sim.mission import Mission
@@ -137,3 +137,8 @@ def fleet_of(mission: Mission, spread: Spread, seeds: Int[Array, " landers"], pr
     mask = eqx.tree_at(_drawn, jax.tree.map(lambda _: False, mission), jax.tree.map(lambda _: True, _drawn(mission)))
     own = eqx.tree_at(_drawn, empty, programs(_own_leaves, mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
     return Fleet(shared=eqx.filter(mission, mask, inverse=True), own=own, seeds=seeds)
+
+
+def lander_of(fleet: Fleet) -> Mission:
+    """The mission of the first lander, dispersed as it is."""
+    return eqx.combine(lander(eqx.filter(fleet.own, eqx.is_array)), fleet.shared)

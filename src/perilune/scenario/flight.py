@@ -10,32 +10,29 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from perilune.faults.plan import FaultRow
 from perilune.faults.words import rows_of
-from perilune.math.calling import called_by
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
 from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
-from perilune.scenario.disperse import fleet_of
+from perilune.scenario.disperse import fleet_of, lander_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.faults import read_faults, refuse_late
-from perilune.scenario.load import load
+from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
-from perilune.scenario.programs import Programs, kept_programs, lander
+from perilune.scenario.programs import Programs, kept_programs
+from perilune.scenario.rehearsal import rehearse
 from perilune.scenario.schema import SEPARATION, MissionFile
+from perilune.scenario.trails import joined, trail_of
 from perilune.scenario.voyage import Journey
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
-from perilune.sim.coast import ROW_S, ROWS, Orbit, trail
-from perilune.sim.cruise import cruise_rows
-from perilune.sim.mission import Mission, PhaseKind
+from perilune.sim.mission import PhaseKind
 from perilune.sim.progress import Progress
 from perilune.sim.recording import recording_tree
-from perilune.types import Scalar
 from perilune.wire.telemetry import Mode
 
 ProgressCall = Callable[[Progress], None]
@@ -70,12 +67,13 @@ def fly(
     faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
     keep_in: Path | None = None,
-    as_flown: bool = False,
+    variant: str = "nominal",
 ) -> Flight:
     """Fly one mission from its earliest entry, or from `from_phase`, and record every tick, and of coasts a row a minute.
 
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
-    With `as_flown` it meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    The variant `as-flown` meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    `mended` meets it too, with the settings that would have saved it.
     In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
     Raises ScenarioError for input that cannot be flown.
     """
@@ -86,10 +84,8 @@ def fly(
         raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
-    if as_flown and file.as_flown is None:
-        raise ScenarioError(f"--as-flown: the mission file of {file.name} does not say what went wrong; it has no table [as_flown]")
-    fault_table((*rows_of([fault.words for fault in read_faults(file, faults)]), *(_lost_commands(file) if as_flown else ())))
-    variant = "as-flown" if as_flown else "nominal"
+    file = variant_of(file, variant)
+    fault_table((*rows_of([fault.words for fault in read_faults(file, faults)]), *_met(file, variant)))
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
     with kept_programs(keep_in) as programs, ThreadPoolExecutor(max_workers=1) as beside:
         return _flown(file, asked, (programs, beside), progress or (lambda _: None))
@@ -105,16 +101,16 @@ class _Underway(NamedTuple):
 
 
 def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, beside: ThreadPoolExecutor) -> _Underway:
-    rows, as_flown, seed = rows_of(asked["faults"]), asked["variant"] == "as-flown", asked["seed"]
+    rows, seed = rows_of(asked["faults"]), asked["seed"]
     if asked["from"] != SEPARATION:
-        plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
+        plan = build(file, (*rows, *_met(file, asked["variant"])), programs, asked["from"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
         shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
-    # The tick's program is the same from any start, and takes as long to make as the plan. Whoever calls it first waits for it.
-    beside.submit(_compiled_tick, file, programs)
+    # The programs of the flight take as long to make as the plan. Who asks for one that is being made waits for it.
+    beside.submit(rehearse, file, programs)
     voyage = build_voyage(file, programs, seed)
-    lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
+    lost = _met(file, asked["variant"], voyage.last_look_s)
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
     voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
     fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
@@ -122,24 +118,16 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, besid
     return _Underway(voyage.plan, fleet, journey.fly(), journey)
 
 
-def _compiled_tick(file: MissionFile, programs: Programs) -> None:
-    """Make the program of a hundred ticks, by flying a lander that is nowhere."""
-    plan = build(file, (), programs, file.descent_entry)
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([0]), programs)
-    shape = programs.shape(sim.start, fleet, jnp.asarray(0))
-    programs(sim.fly_chunk, fleet, sim.blank(shape), jnp.asarray(0), all_channels)
-
-
 def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
     programs, beside = made_by
     plan, fleet, chunks, journey = _set_out(file, asked, *made_by)
     refuse_late(plan, asked["faults"])
-    own = eqx.combine(lander(eqx.filter(fleet.own, eqx.is_array)), fleet.shared)
+    own = lander_of(fleet)
     powered, coasts, trails = [], [], []
     for chunk in chunks:
         if chunk.phase.kind is PhaseKind.COAST:
             coasts.append(chunk)
-            trails.append(beside.submit(_trail_of, own, chunk, (programs, journey)))
+            trails.append(beside.submit(trail_of, own, chunk, None if journey is None else journey.voyage.forces, programs))
             continue
         record = jax.tree.map(lambda a: np.asarray(a)[:, 0], chunk.record)
         # A record shows what was true, and what was believed, when the sensors looked.
@@ -152,7 +140,7 @@ def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, Th
     story = Story(
         time_s=np.concatenate([times for _, _, times in powered]),
         channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
-        coasts=_joined([rows for trail in trails for rows in trail.result()]),
+        coasts=joined([rows for trail in trails for rows in trail.result()]),
         phases=tuple(dict.fromkeys(chunk.phase for chunk in flown)),
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
@@ -170,49 +158,17 @@ def _bus(file: MissionFile, story: Story, plan: Flightplan, programs: Programs) 
     return {"met_s": rows.met_s, **history}, {"bus": bus_summary(file, rows, history)}
 
 
-def _lost_commands(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
-    """What the real flight met, as rows that act from the start, or from a mission elapsed time."""
-    lost = file.as_flown.lost_commands if file.as_flown is not None else ()
-    return rows_of([f"command.lost.{command}@met={from_s!r}.." for command in lost])
+def _met(file: MissionFile, variant: str, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    return () if variant == "nominal" else met_in_flight(file, from_s)
 
 
-def _trail_of(mission: Mission, chunk: sim.Chunk, made_by: tuple[Programs, Journey | None]) -> list[dict[str, np.ndarray]]:
-    """A coast anew from where it began, for the record: the flight itself keeps only its end."""
-    programs, journey = made_by
-    rows = _cruised(mission, chunk, journey) if chunk.legs and journey is not None else _coasted(mission, chunk, programs)
-    assert chunk.before is not None  # a coast says where it began
-    attitude = np.array([float(np.asarray(part)[0]) for part in jax.tree.leaves(chunk.before.world.body.q_lci_body)])
-    return [{**some, "q_lci_body": np.tile(attitude, (len(some["met_s"]), 1))} for some in rows]
-
-
-def _joined(pieces: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """One row for each time."""
-    joined = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]} if pieces else {}
-    kept = np.diff(joined["met_s"], prepend=-1.0) > 0.0 if joined else slice(None)
-    return {name: row[kept] for name, row in joined.items()}
-
-
-def _cruised(mission: Mission, chunk: sim.Chunk, journey: Journey) -> list[dict[str, np.ndarray]]:
-    with called_by(journey.programs):
-        return [cruise_rows(mission, journey.voyage.forces, leg) for leg in chunk.legs]
-
-
-def _coasted(mission: Mission, chunk: sim.Chunk, programs: Programs) -> list[dict[str, np.ndarray]]:
-    before, pieces = lander(chunk.before), []
-    now_s = chunk.first_tick * float(mission.tick_s)
-    over_s = float(np.asarray(chunk.states.verdict.end_met_s)[0])
-    end_s = over_s if over_s > 0.0 else chunk.phase.end_tick * float(mission.tick_s)
-    orbit = Orbit(before.world.body.r_lci_m, before.world.body.v_lci_m_s)
-    while now_s < end_s:
-        orbit, rows = programs(_trail, mission, orbit, jnp.asarray(now_s), jnp.asarray(end_s))
-        pieces.append({name: np.asarray(row) for name, row in rows.items()})
-        now_s += ROWS * ROW_S
-    return pieces
-
-
-@eqx.filter_jit
-def _trail(mission: Mission, orbit: Orbit, start_s: Scalar, end_s: Scalar) -> tuple[Orbit, dict[str, Array]]:
-    return trail(mission.world, orbit, start_s, end_s)
+def met_in_flight(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    """What the real flight met: faults, and commands lost from the start or from a mission elapsed time."""
+    told = file.as_flown
+    if told is None:
+        return ()
+    lost = [f"command.lost.{command}@met={from_s!r}.." for command in told.lost_commands]
+    return rows_of([*(fault.words for fault in read_faults(file, told.faults)), *lost])
 
 
 def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], times: np.ndarray) -> Progress:

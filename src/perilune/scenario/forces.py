@@ -1,5 +1,6 @@
 """Which forces act on a coast, chosen by the user, and what they are made of."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,8 +45,11 @@ class Forces:
     def __post_init__(self):
         unknown = [body for body in (*self.bodies, *self.gm_m3_s2) if body not in BODIES]
         complaints = [f"forces: there is no body '{body}'; {nearest(body, BODIES)}" for body in unknown]
-        if self.area_over_mass_m2_kg < 0.0:
-            complaints.append(f"forces.area_over_mass_m2_kg is {self.area_over_mass_m2_kg}; it must not be negative")
+        if not 0.0 <= self.area_over_mass_m2_kg < math.inf:
+            complaints.append(f"forces.area_over_mass_m2_kg is {self.area_over_mass_m2_kg}; it must be a number, and not negative")
+        for body, gm_m3_s2 in self.gm_m3_s2.items():
+            if not 0.0 <= gm_m3_s2 < math.inf:
+                complaints.append(f"forces.gm_m3_s2 of {body} is {gm_m3_s2}; it must be a number, and not negative")
         if not 0.0 <= self.reflectivity <= 2.0:
             complaints.append(f"forces.reflectivity is {self.reflectivity}; it must lie in [0, 2] (1 absorbs all, 2 sends all back)")
         if complaints:

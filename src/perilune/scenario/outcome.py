@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.moon.frames import selenographic
-from perilune.moon.time import Epoch, epoch_from_utc
+from perilune.moon.time import Epoch
 from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
+from perilune.scenario.moments import track_of
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
 from perilune.trajectory.flightpath import Orbit
@@ -40,7 +42,7 @@ class Story(NamedTuple):
             "met_s": self.time_s[some],
             "r_lci_m": self.channels["truth/r_lci_m"][some],
             "q_lci_body": self.channels["truth/q_lci_body"][some],
-            "burning": ((mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)).astype(float),
+            "burning": ((mode >= Mode.BURN) & (mode < Mode.FREE_FALL)).astype(float),
             "devices_on": np.ones(len(mode)),
         }
         asleep = {**self.coasts, "burning": np.zeros(len(self.coasts["met_s"])), "devices_on": np.zeros(len(self.coasts["met_s"]))}
@@ -55,7 +57,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
     fate = Outcome(int(verdict.outcome))
     if fate is Outcome.FLYING:
         fate = Outcome.LOST
-    contact = _contact(plan, verdict) if bool(verdict.touched) else None
+    contact = contact_of(plan, verdict) if bool(verdict.touched) else None
     return {
         "schema": 1,
         "mission": file.name,
@@ -73,9 +75,18 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
         "events": _events(plan, verdict, story),
         "burns": [_burn(plan, burn) for burn in story.burns],
-        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
+        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] != "nominal" and file.as_flown else {}),
         "observed": _observed(
-            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts))
+            file,
+            Flown(
+                time_s,
+                channels["downlink/mode"],
+                contact,
+                plan.burn,
+                story.burns,
+                _from_earth_km(plan, story.coasts),
+                track_of(time_s, channels),
+            ),
         ),
     }
 
@@ -94,7 +105,7 @@ def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[
     """The distance from the Earth's centre at a moment of a coast, of the nearest row of its record."""
 
     def distance_km(utc: datetime) -> float | None:
-        met_s = epoch_from_utc(utc.strftime("%Y-%m-%dT%H:%M:%S")).seconds_since(plan.epoch)
+        met_s = epoch_of(utc).seconds_since(plan.epoch)
         if "r_gci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
             return None
         return 1e-3 * float(np.linalg.norm(coasts["r_gci_m"][int(np.argmin(np.abs(coasts["met_s"] - met_s)))]))
@@ -159,7 +170,7 @@ def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
     }[fate]
 
 
-def _contact(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+def contact_of(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
     contact, site = verdict.contact, plan.mission.world.site
     place = selenographic(contact.r_lfme_m)
     target = site.r_origin_lfme_m

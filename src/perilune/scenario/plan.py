@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from perilune.constants import G0_M_S2
+from perilune.math.calling import called_by
 from perilune.moon.earth_field import earth_field
-from perilune.moon.gravity import field_of
+from perilune.moon.gravity import SphericalHarmonicField, field_of
 from perilune.moon.lunar_field import lunar_field
-from perilune.moon.time import Epoch, epoch_from_utc
 from perilune.scenario.build import braking_estimate
-from perilune.scenario.build_fsw import braking_thrust
+from perilune.scenario.build_control import braking_thrust
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
+from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 from perilune.scenario.schema_plan import EngineUse, LandingPlan, LoweringRow, Plan
+from perilune.trajectory.desk import Desk, opened
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, segments
 from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, Lowering, MissionOrder, Thruster
@@ -51,25 +54,45 @@ class Beside(NamedTuple):
     flown: float
 
 
-def plan(name_or_path: str | Path) -> PlannedMission:
-    """Plan a mission of the catalogue by name, or of your own by path. ScenarioError, in one line, says why it cannot be flown."""
-    return plan_of(load(name_or_path))
+def plan(name_or_path: str | Path, keep_in: Path | None = None) -> PlannedMission:
+    """Plan a mission of the catalogue by name, or of your own by path. ScenarioError, in one line, says why it cannot be flown.
+
+    In the folder `keep_in`, your own, the plan and its programs are kept: planned or flown again, the mission is there at once.
+    """
+    file = load(name_or_path)
+    with kept_programs(keep_in) as programs:
+        return PlannedMission(file, _wishes(file), kept_plan(file, programs))
 
 
-def plan_of(file: MissionFile) -> PlannedMission:
-    """The same for a file that is read."""
-    wishes = file.plan
-    if wishes is None:
+def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
+    """The desk's plan of a file; it is kept, since it takes longer to make than to fly."""
+    words = file.model_dump_json()
+    found = programs.shelf.find("plan", words) if programs.shelf is not None else None
+    if found is None:
+        try:
+            with called_by(programs):
+                found = plan_mission(order_of(file, _wishes(file)), *_fields())
+        except DeskError as error:
+            raise ScenarioError(f"plan: {error}", file.name) from None
+        if programs.shelf is not None:
+            programs.shelf.put("plan", words, found)
+    return found
+
+
+def _wishes(file: MissionFile) -> Plan:
+    if file.plan is None:
         raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", file.name)
-    try:
-        fields = field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
-        return PlannedMission(file, wishes, plan_mission(order_of(file, wishes), *fields))
-    except DeskError as error:
-        raise ScenarioError(f"plan: {error}", file.name) from None
+    return file.plan
 
 
-def _epoch(moment: datetime) -> Epoch:
-    return epoch_from_utc(moment.strftime("%Y-%m-%dT%H:%M:%S"))
+def desk_of(file: MissionFile) -> Desk:
+    """What a plan begins with: the order and the forces. ScenarioError or DeskError for what no flight can mend."""
+    return opened(order_of(file, _wishes(file)), *_fields())
+
+
+def _fields() -> tuple[SphericalHarmonicField, SphericalHarmonicField]:
+    """Of the Moon and the Earth, as the desk has them."""
+    return field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
 
 
 def _thruster(file: MissionFile, use: EngineUse) -> Thruster:
@@ -83,9 +106,14 @@ def _thruster(file: MissionFile, use: EngineUse) -> Thruster:
 
 def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
     """What the desk is asked for, in SI and radians."""
+    if wishes.separation_kg <= file.vehicle.mass_dry_kg:
+        raise ScenarioError(
+            f"plan.separation_kg is {wishes.separation_kg:g}; it must be more than vehicle.mass_dry_kg, {file.vehicle.mass_dry_kg:g}",
+            file.name,
+        )
     stage, parking = wishes.stage, wishes.parking
     launch = Launch(
-        _epoch(wishes.injection_utc),
+        epoch_of(wishes.injection_utc),
         1e3 * float(parking.altitude_km),
         math.radians(parking.inclination_deg),
         Thruster(stage.name, float(stage.thrust_n), float(stage.isp_s)),
@@ -117,7 +145,7 @@ def _arrival(file: MissionFile, wishes: Plan) -> Arrival:
         math.radians(arrival.inclination_deg),
         tuple(_thruster(file, use) for use in arrival.engines),
         tuple(float(use.burn_s or 0.0) for use in arrival.engines[1:]),
-        None if arrival.ignition_utc is None else _epoch(arrival.ignition_utc),
+        None if arrival.ignition_utc is None else epoch_of(arrival.ignition_utc),
     )
 
 
@@ -125,14 +153,14 @@ def _corrections(wishes: Plan) -> Corrections | None:
     errors = wishes.errors
     if errors is None or not wishes.corrections:
         return None
-    epochs = tuple(_epoch(row.utc) for row in wishes.corrections)
+    epochs = tuple(epoch_of(row.utc) for row in wishes.corrections)
     return Corrections(epochs, float(errors.position_m), float(errors.velocity_m_s), 0.01 * float(errors.execution_percent))
 
 
 def _lowering(file: MissionFile, row: LoweringRow) -> Lowering:
     at_periapsis = row.apoapsis_altitude_km is not None
     altitude_km = float((row.apoapsis_altitude_km if at_periapsis else row.periapsis_altitude_km) or 0.0)
-    return Lowering(_epoch(row.utc), at_periapsis, 1e3 * altitude_km, _thruster(file, EngineUse(name=row.engine)))
+    return Lowering(epoch_of(row.utc), at_periapsis, 1e3 * altitude_km, _thruster(file, EngineUse(name=row.engine)))
 
 
 def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
@@ -151,10 +179,10 @@ def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
         braking_s=braking_s + FINAL_DESCENT_S,
         delta_v_m_s=ellipse.speed_m_s(ellipse.periapsis_m) + DESCENT_MARGIN_M_S,
         isp_s=braking_thrust(file)[1] / G0_M_S2,
-        trim=_epoch(landing.trim_utc),
-        descent_burn=None if landing.descent_orbit_utc is None else _epoch(landing.descent_orbit_utc),
-        earliest=_epoch(landing.earliest_utc),
-        latest=_epoch(landing.latest_utc),
+        trim=epoch_of(landing.trim_utc),
+        descent_burn=None if landing.descent_orbit_utc is None else epoch_of(landing.descent_orbit_utc),
+        earliest=epoch_of(landing.earliest_utc),
+        latest=epoch_of(landing.latest_utc),
         southbound=orbit.direction == "southbound",
     )
 

@@ -82,6 +82,11 @@ class Programs:
             self._make(program, key, (function, call))
         return program.result()(call.arrays)
 
+    @property
+    def asked(self) -> set[tuple]:
+        """What was asked for: name of the function, and all that tracing sees of its arguments."""
+        return set(self._ready)
+
     def _make(self, program: Future[_Program], key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> None:
         try:
             program.set_result(_found(self.shelf, key, wanted[1]) or _made(self.shelf, key, wanted))

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -35,6 +35,8 @@ WINDOW_S = 16.0 * DAY_S
 LATEST_S = 30.0 * DAY_S
 # Samples between which events are looked for: nothing that lasts a minute is missed.
 SAMPLE_S = 60.0
+# An end that was given as a date is met to rounding.
+END_S = 1e-6
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,10 @@ class Trajectory:
         In `lfpa` and `lfme`, which turn, the velocity is the one seen there.
         """
         _refuse_unknown("frame", frame, FRAMES)
-        asked_s = np.atleast_1d(np.asarray(times_s, dtype=float)) + self.from_window_s
+        asked_s = np.atleast_1d(np.asarray(times_s, dtype=float))
+        first_s, last_s = min(self.end_s, 0.0), max(self.end_s, 0.0)
+        at_an_end = (asked_s > first_s - END_S) & (asked_s < last_s + END_S)
+        asked_s = np.where(at_an_end, np.clip(asked_s, first_s, last_s), asked_s) + self.from_window_s
         r_m, v_m_s = _sampled(self.path, self.forces, self.centre, jnp.asarray(asked_s), frame)
         shape = (*np.shape(times_s), 3)
         return np.asarray(r_m).reshape(shape), np.asarray(v_m_s).reshape(shape)
@@ -274,12 +279,19 @@ def _six(state: Sequence[float] | np.ndarray | Mapping[str, Sequence[float]]) ->
             raise ScenarioError(
                 f"state has the keys {', '.join(sorted(state))}; a mapping must have r_km and v_km_s (else give six numbers in SI)"
             )
-        numbers = np.concatenate([np.asarray(state["r_km"], dtype=float), np.asarray(state["v_km_s"], dtype=float)]) * 1e3
+        numbers = np.concatenate([_numbers(state["r_km"]), _numbers(state["v_km_s"])]) * 1e3
     else:
-        numbers = np.asarray(state, dtype=float)
+        numbers = _numbers(state)
     if numbers.shape != (6,) or not np.all(np.isfinite(numbers)):
         raise ScenarioError(f"state is {np.array2string(numbers)}; it must be six finite numbers: position [m], then velocity [m/s]")
     return numbers
+
+
+def _numbers(given: Any) -> Float[np.ndarray, "..."]:
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ScenarioError(f"state is {given!r}; it must be six finite numbers: position [m], then velocity [m/s]") from None
 
 
 def _epoch(key: str, given: str | datetime | Epoch) -> Epoch:

@@ -1,6 +1,6 @@
 """What flight software believes and how it is set, and the phases of the flight."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
+Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
@@ -30,6 +31,7 @@ class Belief(Table):
     isp_scale: Scale | None = None
     site_elevation_m: Elevation | None = None
     sensor_sigma_scale: Scale | None = None
+    altimeter_noise_m: Positive | None = Field(default=None, description="of a range, with what the ground below may do to it")
 
 
 class Gate(Table):
@@ -66,6 +68,14 @@ class Braking(Table):
     freeze_s: Positive = Field(description="the solution is held below this time to go")
 
 
+class AttitudeHold(Table):
+    """A leg after braking in one attitude and at one throttle, for cameras or altimeters to look."""
+
+    duration_s: Positive
+    tilt_deg: AcuteAngle = Field(description="of the thrust from the vertical, against the motion, where the hold begins")
+    thrust_share: ThrottleShare = Field(description="of all that burns in braking, at full")
+
+
 class PitchUp(Table):
     upright_deg: AcuteAngle = Field(description="pitch-up ends at this tilt")
 
@@ -78,6 +88,9 @@ class Approach(Table):
     end_altitude_m: Positive
     end_vertical_m_s: NonNegative = Field(description="downward")
     tilt_max_deg: AcuteAngle
+    dive_m_s2: NonNegative | None = Field(
+        default=None, description="the fall may be sped up by it at first and slowed down at last; none: an even fall"
+    )
 
 
 class VerticalDescent(Table):
@@ -91,6 +104,21 @@ class VerticalDescent(Table):
     horizontal_gain_hz: Positive
     tilt_max_deg: AcuteAngle
     tilt_low_deg: AcuteAngle
+
+
+class Hover(Table):
+    """A stop in vertical descent, over the ground below."""
+
+    altitude_m: Positive
+    duration_s: Positive
+    descent_max_m_s: Positive = Field(description="after it")
+
+
+class FreeFall(Table):
+    """The engines are cut above the ground."""
+
+    altitude_m: Positive = Field(description="of the centre of mass, as believed")
+    tilt_deg: AcuteAngle = Field(description="held while it falls, toward +x")
 
 
 class Attitude(Table):
@@ -111,6 +139,19 @@ class Monitors(Table):
     propellant_min_kg: NonNegative
     accel_share_min: Share
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
+    act: tuple[Acting, ...] = Field(default=(), description="monitors that do something about what they see; the others report")
+    pads_needed: Count = Field(default=1, description="that must report a touch")
+    burn_time_factor: Scale | None = Field(default=None, description="of its expected duration that a burn may take; 1.15 if not given")
+    ground_margin_m: Positive | None = Field(
+        default=None, description="by which the believed height may be below zero before the ground counts as missing; 100 if not given"
+    )
+
+
+class EngineOut(Table):
+    """Finds the engine that has failed, shuts it, and its opposite in a ring, and shares the thrust among the others."""
+
+    confirm_s: Positive
+    act: bool = True
 
 
 class FlightSoftware(Table):
@@ -121,18 +162,42 @@ class FlightSoftware(Table):
     gates: Gates
     orbit_burn: OrbitBurn | None = None
     braking: Braking
+    attitude_hold: AttitudeHold | None = None
     pitch_up: PitchUp
     approach: Approach
     vertical_descent: VerticalDescent
+    hovers: tuple[Hover, ...] = Field(default=(), description="from the highest down")
+    free_fall: FreeFall | None = None
     attitude: Attitude
     monitors: Monitors
+    engine_out: EngineOut | None = None
+
+    @model_validator(mode="after")
+    def _comes_down(self) -> "FlightSoftware":
+        heights = [float(hover.altitude_m) for hover in self.hovers]
+        if heights != sorted(heights, reverse=True) or len(set(heights)) < len(heights):
+            raise complain(("hovers", f"stand at {', '.join(f'{height:g}' for height in heights)} m; give them from the highest down"))
+        if self.hovers and heights[-1] <= self.vertical_descent.low_altitude_m:
+            given = f"is {heights[-1]:g}; it must be above vertical_descent.low_altitude_m, {self.vertical_descent.low_altitude_m:g}"
+            raise complain((f"hovers[{len(heights) - 1}].altitude_m", given))
+        return self
 
 
 class AsFlown(Table):
     """What went wrong in the real flight: its published cause, and nothing else."""
 
-    lost_commands: tuple[DeviceCommand, ...] = Field(min_length=1, description="sent, and never carried out by the device")
+    cause: str = Field(min_length=1, description="as published, in a sentence")
+    lost_commands: tuple[DeviceCommand, ...] = Field(default=(), description="sent, and never carried out by the device")
+    faults: tuple[str, ...] = Field(default=(), description="in the words of `perilune faults`: NAME[.unit][:size][@trigger]")
+    instead: dict[str, Any] = Field(default_factory=dict, description="tables of this file, with what they held in the real flight")
+    mended: dict[str, Any] = Field(default_factory=dict, description="tables that would have saved it, the cause being there all the same")
     caveat: str = Field(description="what of this flight is no prediction, in a sentence for its reader")
+
+    @model_validator(mode="after")
+    def _something_was_wrong(self) -> "AsFlown":
+        if not (self.lost_commands or self.faults or self.instead):
+            raise complain(("", "changes nothing; give lost_commands, faults, or instead"))
+        return self
 
 
 class SequenceRow(Table):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
+from perilune.moon.time import Epoch, EpochError, epoch_from_utc
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import (
     Angle,
@@ -31,12 +32,21 @@ Age: TypeAlias = Annotated[Number, Within(0.1, 4.5, "thousand million years")]
 
 
 def in_utc(moment: datetime) -> datetime:
-    """The same moment, if it is told in UTC and the ephemeris covers it."""
+    """The same moment, if it is told in UTC, and ephemeris and leap seconds cover it."""
     if moment.utcoffset() != timedelta(0):
         raise complain(("", f"is {moment.isoformat()}; it must be in UTC (end it with Z)"))
     if not YEARS[0] <= moment.year <= YEARS[1]:
         raise complain(("", f"is {moment.isoformat()}; the ephemeris covers {YEARS[0]} to {YEARS[1]}"))
+    try:
+        epoch_of(moment)
+    except EpochError as error:
+        raise complain(("", f"is {moment.isoformat()}: {error}")) from None
     return moment
+
+
+def epoch_of(moment: datetime) -> Epoch:
+    """A date of a mission file. EpochError where no leap seconds are known."""
+    return epoch_from_utc(moment.strftime("%Y-%m-%dT%H:%M:%S"))
 
 
 class Mission(Table):
@@ -87,6 +97,10 @@ class Orbit(Table):
     inclination_deg: Angle
     direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
     periapsis: Literal["at_ignition"] = Field(default="at_ignition", description="where the lowest point lies")
+    ignition_altitude_km: Positive | None = Field(
+        default=None,
+        description="of the orbit where braking begins, on the way down to its lowest point; that point itself, if it is not given",
+    )
     start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the last entry starts")
     descent: DescentOrbit | None = None
 
@@ -104,6 +118,9 @@ class Orbit(Table):
         low_km, high_km = self.at_ignition_km
         if low_km > high_km:
             raise complain(("descent.periapsis_altitude_km", f"is {low_km:g}; it must be at most the highest altitude, {high_km:g}"))
+        if self.ignition_altitude_km is not None and not low_km <= self.ignition_altitude_km <= high_km:
+            allowed = f"between the lowest and the highest altitude, {low_km:g} and {high_km:g}"
+            raise complain(("ignition_altitude_km", f"is {self.ignition_altitude_km:g}; it must lie {allowed}"))
         if self.periapsis_altitude_km > self.apoapsis_altitude_km:
             allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
             raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))

@@ -62,6 +62,13 @@ class ArrivalPlan(Table):
     inclination_deg: Angle
     engines: tuple[EngineUse, ...] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _is_an_orbit(self) -> "ArrivalPlan":
+        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
+            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
+            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
+        return self
+
 
 class LoweringRow(Table):
     """A burn about the Moon: at periapsis when it names a height of the apoapsis, at apoapsis when it names one of the periapsis."""

@@ -72,7 +72,7 @@ class Altimeter(Table):
 class Velocimeter(Table):
     """Doppler beams on a cone."""
 
-    kind: Literal["radar", "optical"]
+    kind: Literal["radar", "laser", "optical"]
     position_m: Position
     cant_deg: Cant
     beams: Annotated[int, Field(ge=3, le=8)]
@@ -122,7 +122,7 @@ class Sensors(Table):
     imu: Imu
     star_tracker: StarTracker
     altimeter: Altimeter
-    velocimeter: Velocimeter
+    velocimeter: Velocimeter | None = None
     touchdown: Touchdown
     clock: Clock
     gauge: Gauge

@@ -27,6 +27,7 @@ from perilune.sim.channels import all_channels
 from perilune.sim.coast import Orbit
 from perilune.sim.cruise import Cruise, cruise, placed
 from perilune.sim.mission import MissionState, Phase, PhaseKind
+from perilune.trajectory.desk import landing_of, radii
 from perilune.trajectory.flight_desk import (
     Known,
     OrderedBurn,
@@ -40,7 +41,6 @@ from perilune.trajectory.flight_desk import (
 from perilune.trajectory.flightpath import orbit_of
 from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
 from perilune.trajectory.order import Thruster
-from perilune.trajectory.plan import landing_of, radii
 from perilune.trajectory.refusal import DeskError, PassError
 from perilune.trajectory.route import Due
 from perilune.types import Index, Scalar

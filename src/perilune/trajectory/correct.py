@@ -1,11 +1,12 @@
 """Differential correction: numbers that make other numbers zero, by Gauss and Newton with exact derivatives. Host loop, compiled maps.
 
 **Model.** Each step solves the linear equations for the smallest change in scaled controls (least squares where there are more targets
-than controls, least norm where there are fewer) and is shortened until the miss gets smaller. Scales are given: what one unit of each
-control and of each miss is worth.
+than controls, least norm where there are fewer) and is shortened until the miss gets smaller. Between exact derivatives, which cost as much as
+there are controls, each step mends the last one by what it met (Broyden's update). Scales are given: what one unit of each control and of each
+miss is worth.
 **Error.** Stops when every scaled miss is below one, so a scale of a miss is its tolerance times `SLACK`.
 **Invalid when** the start is not in the basin of the solution: then `CorrectionError` says what missed by how much.
-**Reference.** Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 10 and 11.
+**Reference.** Nocedal & Wright, Numerical Optimization, 2nd ed. (2006), chapters 10 and 11; Broyden, Mathematics of Computation 19 (1965).
 """
 
 from collections.abc import Callable
@@ -25,8 +26,8 @@ SHORTENINGS_MAX = 8
 # A step is taken if the miss falls at least by this share.
 PROMISE_KEPT = 1e-3
 SHORTER = 0.35
-# The derivative is taken anew when a step leaves more than this share of the miss.
-FAST = 0.2
+# The derivative is taken anew when a step ends farther than this share of the miss from where it should have: two such steps cost less.
+ASTRAY = 0.3
 
 # Raw misses and controls, as functions of the controls and of whatever else the map needs.
 Misses = Callable[[Float[Array, " n"], Any], Float[Array, " m"]]
@@ -76,7 +77,7 @@ def with_jacobian(misses: Misses) -> Callable[[Any, Any, float], tuple[Array, Ar
 def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -> Corrected:
     """Controls that bring every miss below its tolerance. CorrectionError if they are not found.
 
-    A derivative is kept for as long as it brings the miss down fast.
+    A derivative is kept, and mended, for as long as it brings the miss down fast.
     """
     controls, tolerances = np.asarray(start, float), np.asarray(scaling.tolerances)
     miss, slope = _scaled(solve, controls, case, scaling, whole=True)
@@ -88,10 +89,8 @@ def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -
         if found is None and fresh:
             break
         if found is not None:
-            before, (controls, miss) = float(np.linalg.norm(miss)), found
-        if found is not None and float(np.linalg.norm(miss)) < FAST * before:
-            fresh = False
-        elif np.any(np.abs(miss) >= 1.0):
+            (controls, miss, slope, astray), fresh = found, False
+        if (found is None or astray > ASTRAY) and np.any(np.abs(miss) >= 1.0):
             miss, slope = _scaled(solve, controls, case, scaling, whole=True)
             fresh = True
     raise CorrectionError(_what_missed(scaling, miss * tolerances))
@@ -103,18 +102,29 @@ def _scaled(solve: Callable, controls: np.ndarray, case: Any, scaling: Scaling, 
     return np.asarray(miss) / tolerances, np.asarray(slope) / tolerances[:, None] * np.asarray(scaling.step_max)
 
 
-def _shortened(solve, controls, case, scaling, linear) -> tuple[np.ndarray, np.ndarray] | None:
-    """Controls and miss after the first of ever shorter steps that makes the miss smaller; None if there is none."""
+class _Step(NamedTuple):
+    """Where a step led: controls, miss, the derivative mended by it, and how far from where it should have led, as a share of the miss before."""
+
+    controls: np.ndarray
+    miss: np.ndarray
+    slope: np.ndarray
+    astray: float
+
+
+def _shortened(solve, controls, case, scaling, linear) -> _Step | None:
+    """The first of ever shorter steps that makes the miss smaller; None if there is none."""
     miss, slope = linear
     if not (np.all(np.isfinite(miss)) and np.all(np.isfinite(slope))):
         return None
     step = -np.linalg.lstsq(slope, miss, rcond=1e-12)[0]
     step /= max(1.0, float(np.max(np.abs(step))))
+    size = float(np.linalg.norm(miss))
     for _ in range(SHORTENINGS_MAX):
         there = controls + step * np.asarray(scaling.step_max)
         after, _ = _scaled(solve, there, case, scaling, whole=False)
-        if float(np.linalg.norm(after)) < (1.0 - PROMISE_KEPT) * float(np.linalg.norm(miss)):
-            return there, after
+        if float(np.linalg.norm(after)) < (1.0 - PROMISE_KEPT) * size:
+            off = after - miss - slope @ step
+            return _Step(there, after, slope + np.outer(off, step) / (step @ step), float(np.linalg.norm(off)) / size)
         step = SHORTER * step
     return None
 

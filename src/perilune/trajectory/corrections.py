@@ -72,13 +72,13 @@ def _misses(controls: Float[Array, "6"], case: Correction) -> Float[Array, "6"]:
 
 
 _CORRECTION = Scaling("the mid-course correction", (20.0, 20.0, 20.0, 0.3, 0.3, 100.0), MEETING_NAMES, MEETING)
-_correction_map = with_jacobian(_misses)
+correction_map = with_jacobian(_misses)
 
 
 def correction(case: Correction, aim: Injection) -> tuple[CorrectionBurn, Corrected]:
     """The burn that restores the perilune of `aim`, starting from its arrival. CorrectionError if there is none."""
     start = np.array([0.0, 0.0, 0.0, *aim.controls()[3:]])
-    found = corrected(_correction_map, start, case, _CORRECTION)
+    found = corrected(correction_map, start, case, _CORRECTION)
     x, y, z, node_rad, argument_rad, speed_m_s = (float(control) for control in found.controls)
     return CorrectionBurn((x, y, z), node_rad, argument_rad, speed_m_s), found
 
@@ -101,7 +101,7 @@ def _by_error(case: Correction, controls: Float[Array, "6"]) -> Float[Array, "6 
 def expected_m_s(case: Correction, aim: Injection, position_sigma_m: float, velocity_sigma_m_s: float) -> float:
     """Root mean square of the correction for errors of the state at the start, of that size in each component, about the planned one."""
     controls = jnp.asarray([0.0, 0.0, 0.0, *aim.controls()[3:]])
-    _, by_controls = _correction_map(controls, case, float(controls.size))
+    _, by_controls = correction_map(controls, case, float(controls.size))
     response = np.linalg.solve(np.asarray(by_controls), np.asarray(_by_error(case, controls)))[:3]
     sigmas = np.repeat([position_sigma_m, velocity_sigma_m_s], 3)
     return float(np.linalg.norm(response * sigmas))

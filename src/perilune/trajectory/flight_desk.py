@@ -79,7 +79,7 @@ class Wanted(NamedTuple):
 
 
 @compiled
-def _earthbound(forces: Cislunar, t_s: Scalar, state: PointMass) -> PointMass:
+def seen_from_earth(forces: Cislunar, t_s: Scalar, state: PointMass) -> PointMass:
     return PointMass(*forces.gci_of_lci(t_s, state.r_m, state.v_m_s), state.mass_kg)
 
 
@@ -110,7 +110,7 @@ def _burn(thruster: Thruster, leg: Leg, ignition_s: float, at: PointMass) -> Ord
 
 def corrected_course(forces: Cislunar, known: Known, burn_s: float, thruster: Thruster, aim: Aim) -> tuple[OrderedBurn | None, Aim]:
     """The mid-course correction that keeps the perilune, and the arrival that it leads to; None where it is too small to make."""
-    start = _earthbound(forces, jnp.asarray(known.t_s), known.about_moon())
+    start = seen_from_earth(forces, jnp.asarray(known.t_s), known.about_moon())
     numbers = (jnp.asarray(known.t_s), jnp.asarray(burn_s))
     case = Correction(forces, start, *numbers, thruster.engine(), aim.perilune())
     found, _ = correction(case, Injection(0.0, 0.0, 0.0, aim.node_rad, aim.argument_rad, aim.speed_m_s))
@@ -122,7 +122,7 @@ def corrected_course(forces: Cislunar, known: Known, burn_s: float, thruster: Th
     return _burn(thruster, leg, burn_s, at), arrival
 
 
-class _Arriving(eqx.Module):
+class Arriving(eqx.Module):
     """The insertion from a state on the way in."""
 
     forces: Cislunar
@@ -133,13 +133,13 @@ class _Arriving(eqx.Module):
     apoapsis_m: Scalar
 
 
-def _insertion_legs(case: _Arriving, controls: Float[Array, "2"]) -> tuple[Leg, ...]:
+def _insertion_legs(case: Arriving, controls: Float[Array, "2"]) -> tuple[Leg, ...]:
     durations_s = case.braking.durations_s(controls[1])
     burns = tuple(following(*each, -1.0) for each in zip(case.braking.engines, durations_s, strict=True))
     return coast(controls[0] - case.t_start_s), *burns
 
 
-def _insertion_misses(controls: Float[Array, "2"], case: _Arriving) -> Float[Array, "2"]:
+def _insertion_misses(controls: Float[Array, "2"], case: Arriving) -> Float[Array, "2"]:
     gm = case.forces.moon_field.gm_m3_s2
     times, states = flown(about_moon(case.forces), case.start, case.t_start_s, _insertion_legs(case, controls))
     before, end = last((times, states), 0), last((times, states))
@@ -153,7 +153,7 @@ def _insertion_misses(controls: Float[Array, "2"], case: _Arriving) -> Float[Arr
 _INSERTION = Scaling(
     "the insertion", (300.0, 100.0), ("semi-major axis [m]", "eccentricity across the line of apsides"), (AXIS_M, ECCENTRICITY)
 )
-_insertion_map = with_jacobian(_insertion_misses)
+insertion_map = with_jacobian(_insertion_misses)
 
 
 def insertion_burns(forces: Cislunar, known: Known, wanted: Wanted, guess: tuple[float, float]) -> tuple[OrderedBurn, ...]:
@@ -161,8 +161,8 @@ def insertion_burns(forces: Cislunar, known: Known, wanted: Wanted, guess: tuple
     engines = tuple(each.engine() for each in wanted.engines)
     braking = Braking(engines, tuple(jnp.asarray(each) for each in wanted.later_s), jnp.asarray(known.mass_kg))
     radii = (jnp.asarray(wanted.periapsis_m), jnp.asarray(wanted.apoapsis_m))
-    case = _Arriving(forces, braking, known.about_moon(), jnp.asarray(known.t_s), *radii)
-    controls = corrected(_insertion_map, np.array(guess), case, _INSERTION).controls
+    case = Arriving(forces, braking, known.about_moon(), jnp.asarray(known.t_s), *radii)
+    controls = corrected(insertion_map, np.array(guess), case, _INSERTION).controls
     burns, t_s, mass_kg = [], float(controls[0]), known.mass_kg
     for thruster, leg in zip(wanted.engines, _insertion_legs(case, jnp.asarray(controls))[1:], strict=True):
         seconds = float(leg.duration_s)

@@ -82,7 +82,7 @@ def _misses(controls: Float[Array, "2"], problem: tuple[ApsisChange, Scalar]) ->
 
 _NAMES = ("height of the apsis [m]", "eccentricity across the line of apsides")
 _SCALING = Scaling("the burn at an apsis", (300.0, 100.0), _NAMES, (APSIS_M, ECCENTRICITY))
-_apsis_map = with_jacobian(_misses)
+apsis_map = with_jacobian(_misses)
 
 
 @compiled
@@ -113,5 +113,5 @@ def apsis_burn(case: ApsisChange, about_s: float) -> ApsisBurn:
     """The burn at the apsis nearest to a time. CorrectionError if it is not found."""
     guess = first_guess(case, about_s)
     problem = case, jnp.asarray(guess.sense)
-    ignition_s, duration_s = corrected(_apsis_map, np.array(guess[:2]), problem, _SCALING).controls
+    ignition_s, duration_s = corrected(apsis_map, np.array(guess[:2]), problem, _SCALING).controls
     return ApsisBurn(float(ignition_s), float(duration_s), guess.sense)

@@ -118,12 +118,12 @@ _NAMES = (
 )
 _STEPS = (8.0, 8.0, 8.0, 400.0, 8.0, 400.0, 400.0)
 _SCALING = Scaling("the way down to the pre-landing orbit", _STEPS, _NAMES, (1.0, 1e-3, 1.0, 1e-6, 1e-6))
-_approach_map = with_jacobian(_misses)
+approach_map = with_jacobian(_misses)
 
 
 def approach(case: Approaching, guess: OrbitBurns) -> tuple[OrbitBurns, Corrected]:
     """The burns that lead to the ignition. CorrectionError if they are not found."""
-    found = corrected(_approach_map, guess.controls(), case, _SCALING)
+    found = corrected(approach_map, guess.controls(), case, _SCALING)
     return orbit_burns(found.controls), found
 
 
@@ -146,13 +146,13 @@ def _descent_misses(controls: Float[Array, "4"], case: Approaching) -> Float[Arr
 _DESCENT = Scaling(
     "the descent orbit", (8.0, 8.0, 400.0, 400.0), tuple(_NAMES[i] for i in _LEFT), tuple(_SCALING.tolerances[i] for i in _LEFT)
 )
-_descent_map = with_jacobian(_descent_misses)
+descent_map = with_jacobian(_descent_misses)
 
 
 def descent(case: Approaching, guess: OrbitBurns) -> Float[np.ndarray, "4"]:
     """The controls of `descent_legs` when the trim is made. CorrectionError if they are not found."""
     start = np.array([0.0, guess.descent_m_s, guess.descent_s, guess.ignition_s])
-    return corrected(_descent_map, start, case, _DESCENT).controls
+    return corrected(descent_map, start, case, _DESCENT).controls
 
 
 def ignition_s(case: Approaching, about_s: float) -> float:
