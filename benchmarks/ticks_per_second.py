@@ -20,8 +20,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perilune.faults.effects import effects_now
-from perilune.faults.plan import watch
+from perilune.faults.plan import FaultState, watch
+from perilune.faults.seams import acting, corrupt_commands, corrupt_measurements, degrade, upset
 from perilune.fsw.app import FILTER_EVERY
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
@@ -228,9 +228,15 @@ def _verdict(mission: Mission, now: Bench, tick: Index) -> Bench:
 def _faults(mission: Mission, now: Bench, tick: Index) -> Bench:
     state, t_s = now.state, tick * mission.tick_s
     faults = watch(mission.faults, state.faults, t_s, state.mode, state.world.altitude_m)
-    effects, _ = effects_now(mission.faults, faults, t_s, mission.quiet, LANDERS)
-    told = state.world.altitude_m + 0.0 * (effects.altimeter_bias_m + jnp.sum(effects.thrust_loss) + jnp.sum(effects.thruster_open))
-    return eqx.tree_at(lambda b: (b.state.faults, b.state.world.altitude_m), now, (faults, told))
+    now_acting = acting(mission.faults, faults, t_s, mission.tick_s, state.stream.named("faults").at(tick), LANDERS)
+    world, truth = degrade(now_acting, mission.world, state.world)
+    measurements, readings = corrupt_measurements(now_acting, _read(mission, now, tick))
+    fsw = upset(now_acting, state.fsw, state.fsw)
+    commands, orders = corrupt_commands(now_acting, now.commands)
+    struck = [leaf for leaf in jax.tree.leaves(world.propulsion) if jnp.ndim(leaf) == 1]
+    truth = eqx.tree_at(lambda t: t.altitude_m, truth, truth.altitude_m + 0.0 * sum(leaf[0] for leaf in struck))
+    parts = (FaultState(faults.began_s, readings | orders), truth, fsw, measurements, commands)
+    return eqx.tree_at(lambda b: (b.state.faults, b.state.world, b.state.fsw, b.measurements, b.commands), now, parts)
 
 
 def profiled(fleet: sim.Fleet, stood: dict[str, tuple[MissionState, int]]) -> None:

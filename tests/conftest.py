@@ -105,14 +105,13 @@ def healthy(luna):
 @pytest.fixture(scope="session")
 def faulty_rows():
     """A weak engine, a thrust that is not a number, a silent velocimeter: each from the start of braking."""
-    from perilune.faults.plan import FaultRow, Kind, Trigger
-    from perilune.wire.telemetry import Mode
+    from perilune.faults.words import fault_rows
 
-    braking = dict(trigger=Trigger.PHASE, at=float(Mode.BRAKING))
+    (stuck,) = fault_rows("engine.stuck@phase=braking")
     return {
-        1: (FaultRow(Kind.ENGINE_THRUST_LOSS, size=0.4, **braking),),
-        2: (FaultRow(Kind.ENGINE_STUCK, size=float("nan"), **braking),),
-        3: (FaultRow(Kind.VELOCIMETER_DEAD, size=1.0, **braking),),
+        1: fault_rows("engine.thrust-loss:0.4@phase=braking"),
+        2: (stuck._replace(size=float("nan")),),
+        3: fault_rows("velocimeter.dead@phase=braking"),
     }
 
 

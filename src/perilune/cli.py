@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from difflib import get_close_matches
 from enum import IntEnum
 from importlib import import_module
 from pathlib import Path
@@ -15,16 +14,16 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import catalogue, load
+from perilune.scenario.load import catalogue, load, variant_of
 from perilune.scenario.schema import MissionFile, json_schema
 
 app = typer.Typer(
     help="Fly a robotic lunar landing, with real flight software in the loop, before anyone flies it for real.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -64,37 +63,60 @@ def schema() -> None:
 @app.command()
 def faults() -> None:
     """What can be broken with `fly --fault`, and by how much."""
+    from perilune.faults.catalogue import FAMILIES
+    from perilune.faults.named import ASSUMED
+
+    console = _console(to_stderr=False)
+    for family, rows in FAMILIES.items():
+        console.print(f"[dim]{family}[/]")
+        for name, fault in rows.items():
+            unit = f"[dim].{fault.units}[/]" if fault.units else ""
+            size = f":{fault.size:g} [dim]{fault.unit}, {fault.low:g} to {fault.high:g}[/]" if fault.unit else ""
+            shown = "" if fault.shown == ASSUMED else f"\n[dim]{fault.shown}[/]"
+            console.print(f"  [bold]{name}[/]{unit}{size}")
+            console.print(Padding(fault.about + shown, (0, 0, 0, 6)))
+    console.print(
+        "--fault NAME[.unit|.all][:size][@trigger]; triggers: met=SECONDS, phase=NAME, altitude=METRES; from the start", markup=False
+    )
+    console.print("without one. Windows: @met=6900..6960, @phase=braking+10..60, @altitude=500+0..5.", markup=False)
+    console.print("As in:  perilune fly luna-25 --fault engine.thrust-loss.0:0.1@phase=braking")
+
+
+def _missions_begun(begun: str) -> list[str]:
+    """For completion on the command line."""
+    return [mission.name for mission in catalogue() if mission.name.startswith(begun)]
+
+
+def _faults_begun(begun: str) -> list[str]:
     from perilune.faults.catalogue import CATALOGUE
 
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("fault", "what happens", ".unit", ":size", "range"):
-        table.add_column(heading, overflow="fold")
-    for name, fault in CATALOGUE.items():
-        size, span = (f"{fault.size:g} {fault.unit}", f"{fault.low:g} to {fault.high:g}") if fault.unit else ("", "")
-        table.add_row(f"[bold]{name}[/]", fault.about, fault.units, size, span)
-    console = _console(to_stderr=False)
-    console.print(table)
-    console.print(
-        "\n--fault NAME[.unit][:size][@trigger]; triggers: met=SECONDS, phase=NAME, altitude=METRES; without one, from the start.",
-        markup=False,
-    )
-    console.print("As in:  perilune fly luna-25 --fault engine.thrust-loss.0:0.1@phase=braking")
+    return [name for name in CATALOGUE if name.startswith(begun)]
 
 
 @app.command()
 def fly(
-    mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission of the catalogue, or the path of your own mission file.")],
+    mission: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help="A mission of the catalogue, or the path of your own mission file.",
+            autocompletion=_missions_begun,
+        ),
+    ],
     from_phase: Annotated[
         str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit); else at the earliest phase.")
     ] = None,
     as_flown: Annotated[
         bool | None,
-        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight (--mended is not in this version)."),
+        typer.Option("--as-flown/--mended", help="With what went wrong in the real flight; or with that and what mends it."),
     ] = None,
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            "--fault", metavar="NAME[.unit][:size][@trigger]", help="Break something (`perilune faults` lists what); may be repeated."
+            "--fault",
+            metavar="NAME[.unit][:size][@trigger]",
+            help="Break something (`perilune faults` lists what); may be repeated.",
+            autocompletion=_faults_begun,
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
@@ -104,11 +126,11 @@ def fly(
     """Does it land?"""
     with _bad_input_told():
         flown_file = _load(mission, from_phase, _variant(as_flown))
-        _check_faults(fault or [])
+        _check_faults(flown_file, fault or [])
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
         try:
             result = _fly(
-                flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "as_flown": bool(as_flown)}
+                flown_file, folder, {"seed": seed, "from_phase": from_phase, "faults": tuple(fault or ()), "variant": _variant(as_flown)}
             )
         except BaseException:
             _remove_if_empty(folder)
@@ -148,34 +170,20 @@ def _variant(as_flown: bool | None) -> str:
 
 def _load(name_or_path: str, from_phase: str | None, variant: str) -> MissionFile:
     mission = load(name_or_path)
-    if variant == "mended":
-        raise ScenarioError(f"--mended is not in this version: {mission.name} flies as planned, or as it was flown")
-    if variant == "as-flown" and mission.as_flown is None:
-        raise ScenarioError(f"--as-flown: the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
+    variant_of(mission, variant)
     if from_phase is not None and from_phase not in mission.entries:
         raise ScenarioError(f"--from {from_phase}: {mission.name} has no such start; {nearest(from_phase, mission.entries)}")
     return mission
 
 
-def _check_faults(faults: list[str]) -> None:
+def _check_faults(mission: MissionFile, faults: list[str]) -> None:
     """Complaints come before the flight is prepared."""
-    if not faults:
-        return
-    from perilune.faults.catalogue import CATALOGUE, FaultError, fault_row
-    from perilune.faults.plan import fault_plan
+    if faults:
+        from perilune.faults.words import rows_of
+        from perilune.scenario.build import fault_table
+        from perilune.scenario.faults import read_faults
 
-    for words in faults:
-        name = words.partition("@")[0].partition(":")[0]
-        if name not in CATALOGUE and name.rpartition(".")[0] not in CATALOGUE:
-            close = get_close_matches(name, CATALOGUE, n=1, cutoff=0.5)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise ScenarioError(f"--fault {words}: there is no such fault; {hint}`perilune faults` lists them")
-    try:
-        fault_plan(tuple(fault_row(words) for words in faults))
-    except FaultError as error:
-        raise ScenarioError(str(error)) from None
-    except ValueError as error:
-        raise ScenarioError(f"--fault: {error}") from None
+        fault_table(rows_of([fault.words for fault in read_faults(mission, faults)]))
 
 
 def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def static_fields(node) -> list[str]:
 
 
 def truth_of(mission):
-    return (mission.world, mission.limits, mission.start, mission.propellant_kg, mission.faults, mission.quiet, mission.tick_s)
+    return (mission.world, mission.limits, mission.start, mission.propellant_kg, mission.faults, mission.tick_s)
 
 
 def test_flight_software_and_truth_share_no_array(luna):

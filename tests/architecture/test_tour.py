@@ -6,7 +6,7 @@ import pytest
 from source_tree import ROOT
 
 QUOTED = re.compile(r"```python\n# (?P<file>(?:src|examples)/\S+)\n(?P<code>.*?)```", re.DOTALL)
-PAGES = sorted((ROOT / "docs").glob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = sorted((ROOT / "docs").rglob("*.md")) + [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)\)")
 # Paths within the package, as the tour names them.
 NAMED = re.compile(r"`((?:sim|world|fsw|faults|moon|math|dynamics|wire|scenario|report)/[\w/]+\.py)`")

@@ -8,8 +8,8 @@ from synthetic_flight import SyntheticFlight, outcome
 from typer.testing import CliRunner
 
 import perilune
-from perilune.cli import _keep_compiled_programs, app
-from perilune.faults.catalogue import CATALOGUE
+from perilune.cli import _faults_begun, _keep_compiled_programs, _missions_begun, app
+from perilune.faults.catalogue import CATALOGUE, FAMILIES
 from perilune.scenario.errors import ScenarioError
 from perilune.sim.progress import Progress
 
@@ -22,8 +22,8 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     asked = []
 
-    def fly(mission, seed, from_phase, faults, as_flown, progress, keep_in):
-        asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults, "as_flown": as_flown})
+    def fly(mission, seed, from_phase, faults, variant, progress, keep_in):
+        asked.append({"name": mission.name, "seed": seed, "from_phase": from_phase, "faults": faults, "variant": variant})
         if seed == 13:
             raise ScenarioError("seed 13 cannot be flown")
         if seed == 14:
@@ -48,6 +48,14 @@ def test_faults_lists_every_fault_of_the_catalogue():
     told = RUNNER.invoke(app, ["faults"], env={"COLUMNS": "160"})
     assert told.exit_code == 0
     assert all(name in told.stdout for name in CATALOGUE)
+    assert all(family in told.stdout for family in FAMILIES)
+    assert "Schiaparelli" in told.stdout
+
+
+def test_names_are_completed():
+    assert _missions_begun("luna-25") == ["luna-25"]
+    assert _faults_begun("altimeter.d") == ["altimeter.dead", "altimeter.dropouts"]
+    assert _faults_begun("nothing") == []
 
 
 def test_schema_is_json():
@@ -87,10 +95,11 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
         (["luna-26"], "there is no mission 'luna-26'; did you mean luna-25?"),
         (["nowhere.toml"], "there is no file 'nowhere.toml'"),
         (["luna-25", "--from", "breakfast"], "luna-25 has no such start; allowed: descent, orbit"),
-        (["resilience", "--as-flown"], "--as-flown: the mission file of resilience does not say what went wrong"),
-        (["luna-25", "--mended"], "--mended is not in this version"),
+        (["resilience", "--mended"], "--mended: the mission file of resilience does not say what mends it"),
         (["luna-25", "--fault", "altimeter.ded"], "there is no such fault; did you mean altimeter.dead?"),
         (["luna-25", "--fault", "nonsense"], "`perilune faults` lists them"),
+        (["luna-25", "--fault", "engine.out.7"], "luna-25 has 3 engines, numbered from 0"),
+        (["luna-25", "--fault", "altimeter.dead@met=9..1"], "it ends at 1 s, which is not after 9 s"),
         (["luna-25", "--fault", "altimeter.bias:far"], "the size 'far' is not a number"),
         (["luna-25", *["--fault", "altimeter.dead"] * 9], "9 faults were asked for; the table holds 8"),
         (["luna-25", "--seed", "13"], "seed 13 cannot be flown"),
@@ -117,10 +126,10 @@ def test_choices_reach_the_flight(elsewhere):
         app, ["fly", "resilience", "--seed", "3", "--from", "descent", "--fault", "altimeter.dead", "--fault", "engine.stuck:0.5"]
     )
     assert elsewhere == [
-        {"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter.dead", "engine.stuck:0.5"), "as_flown": False}
+        {"name": "resilience", "seed": 3, "from_phase": "descent", "faults": ("altimeter.dead", "engine.stuck:0.5"), "variant": "nominal"}
     ]
     RUNNER.invoke(app, ["fly", "luna-25", "--as-flown"])
-    assert elsewhere[1] == {"name": "luna-25", "seed": 0, "from_phase": None, "faults": (), "as_flown": True}
+    assert elsewhere[1] == {"name": "luna-25", "seed": 0, "from_phase": None, "faults": (), "variant": "as-flown"}
 
 
 def test_the_end_is_told_in_words():

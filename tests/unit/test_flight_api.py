@@ -100,7 +100,8 @@ def test_progress_goes_to_the_other_stream(flown):
     [
         ({"mission": "luna-26"}, "there is no mission 'luna-26'; did you mean luna-25?"),
         ({"mission": "luna-25", "from_phase": "breakfast"}, "luna-25 has no such start; allowed: descent, orbit, separation"),
-        ({"mission": "resilience", "as_flown": True}, "the mission file of resilience does not say what went wrong"),
+        ({"mission": "resilience", "variant": "mended"}, "the mission file of resilience does not say what mends it"),
+        ({"mission": "luna-25", "variant": "asflown"}, "there is no variant 'asflown'; did you mean as-flown?"),
         ({"mission": "luna-25", "faults": ("altimeter.ded",)}, "there is no such fault"),
         ({"mission": "luna-25", "faults": ("engine.stuck.3",)}, "luna-25 has 3 engines"),
         ({"mission": "luna-25", "faults": ("gyro.drift",) * 9}, "9 faults were asked for; the table holds 8"),

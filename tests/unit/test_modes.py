@@ -41,6 +41,8 @@ QUIET = ModeView(
     forward_speed_m_s=jnp.asarray(1600.0),
     height_m=jnp.asarray(18e3),
     thrust_tilt_rad=jnp.asarray(1.5),
+    overdue=jnp.asarray(False),
+    sparing=jnp.asarray(False),
     touched=jnp.asarray(False),
 )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from perilune.scenario.errors import ScenarioError, nearest, split_unit, unknown_key
-from perilune.scenario.load import catalogue, catalogue_names, load, mission_from_text
+from perilune.scenario.load import catalogue, catalogue_names, drawn, load, mission_from_text, variant_of
 from perilune.scenario.schema import MissionFile, json_schema
 from perilune.scenario.schema_quantity import Quantity
 from perilune.scenario.schema_table import Table
@@ -265,3 +265,33 @@ def test_jax_takes_a_quantity_as_a_number():
     import jax.numpy as jnp
 
     assert float(jnp.asarray(Quantity(2.5)) * 2) == 5.0
+
+
+def test_a_file_as_it_flew_differs_by_its_published_cause_only():
+    planned = load("hakuto-r-m1")
+    flown, mended = variant_of(planned, "as-flown"), variant_of(planned, "mended")
+    gates = [file.flight_software.gates.altimeter.policy for file in (planned, flown, mended)]
+    assert gates == ["readmit", "reject_for_good", "readmit"]
+    assert variant_of(planned, "nominal") is planned
+    assert flown.vehicle == planned.vehicle and flown.terrain == planned.terrain and flown.orbit == planned.orbit
+
+
+def test_a_draw_stays_within_the_bounds_of_what_is_open_and_is_the_same_again():
+    draws = [drawn(load("hakuto-r-m1"), number) for number in range(20)]
+    limits_m = [float(draw.flight_software.gates.altimeter.limit_m) for draw in draws]
+    assert min(limits_m) >= 1000.0 and max(limits_m) <= 3000.0 and len(set(limits_m)) == 20
+    assert all(float(draw.flight_software.gates.altimeter.sigmas) == 1000.0 for draw in draws)  # ours, not open
+    assert drawn(load("hakuto-r-m1"), 3).model_dump() == draws[3].model_dump()
+
+
+def test_what_was_otherwise_is_checked_as_the_file_is():
+    with pytest.raises(ScenarioError) as caught:
+        mission_from_text(LUNA.replace("[as_flown]", "[as_flown.instead.limits]\ntilt_deg = -3\n[as_flown]", 1), "mine.toml")
+    assert "with as_flown.instead: limits.tilt_deg is -3" in str(caught.value)
+    assert refused('lost_commands = ["accelerometers_on"]', "")[0].endswith("changes nothing; give lost_commands, faults, or instead")
+
+
+def test_a_file_that_tells_of_no_cause_has_no_other_variant():
+    text = LUNA[: LUNA.index("[as_flown]")] + LUNA[LUNA.index("[observed]") :]
+    with pytest.raises(ScenarioError, match="does not say what went wrong"):
+        variant_of(mission_from_text(text), "as-flown")

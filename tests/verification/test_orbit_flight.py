@@ -6,8 +6,7 @@ import pytest
 
 from flown_fleet import TRACES, fleet_with, fly_phases
 from perilune.constants import RADIUS_MOON_M
-from perilune.faults.effects import COMMAND_LINES
-from perilune.faults.plan import FaultRow, Kind
+from perilune.faults.words import fault_rows
 from perilune.scenario.beside import burn_span_s
 from perilune.scenario.build import build
 from perilune.scenario.flight import _lost_commands
@@ -51,7 +50,7 @@ def burns(plan, flown):
 
 
 def test_the_cause_in_the_file_is_the_published_one(luna):
-    assert _lost_commands(luna.file) == (FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index("accelerometers_on"), size=1.0),)
+    assert _lost_commands(luna.file) == fault_rows("command.lost.accelerometers_on@met=0..")
 
 
 def test_the_burn_that_is_planned_is_near_the_published_one(plan):

@@ -54,7 +54,7 @@ def whole(luna_plan, asked_for):
         patch.setattr(flight_module, "kept_programs", lambda _: nullcontext(asked_for["flight"]))
         patch.setattr(flight_module, "rehearse", lambda file, _: rehearse(file, asked_for["rehearsal"]))
         nominal = fly("luna-25", keep_in=KEPT)
-    return nominal, fly("luna-25", keep_in=KEPT, as_flown=True)
+    return nominal, fly("luna-25", keep_in=KEPT, variant="as-flown")
 
 
 def flown(flight) -> dict:

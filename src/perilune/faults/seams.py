@@ -1,90 +1,184 @@
-"""The seams at which fault rows act: plant, sensors, memory, actuators. Without faults each is the identity, leaf for leaf."""
+"""The seams at which fault rows act: plant, sensors, memory, actuators, uplink. Without faults each is the identity, leaf for leaf.
 
-from typing import Any, TypeVar
+What is compiled is what the catalogue names: each channel with the operations that some fault has on it. All of it stands behind one flag,
+whether any lander of the batch has a row that acts: a healthy batch pays for the comparison only.
+"""
+
+from typing import Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
 
-from perilune.faults.effects import Effects
-from perilune.math.vector import Vec3
+from perilune.faults.catalogue import CATALOGUE
+from perilune.faults.channels import CHANNELS, Channel, Leaves, Plant, Seam, kind_of
+from perilune.faults.operations import CHANGES, GROWING, IN_ITS_UNIT, REACHING_OTHERS, REMEMBERING, Amount, Moment, Operation, Quantity
+from perilune.faults.plan import ALL, FaultPlan, FaultState, active
+from perilune.math.random import Stream
+from perilune.math.rotation import identity
+from perilune.math.vector import zero_vec3
 from perilune.types import Flag, Scalar
-from perilune.wire.commands import Commands, DevicesOn, UnitArray
-from perilune.wire.measurements import ImuReading, Measurements, RangeReading, VelocimeterReading
-from perilune.world.propulsion import Propulsion
+from perilune.wire.commands import Commands
+from perilune.wire.measurements import ImuReading, Measurements, RangeReading, StarTrackerReading, VelocimeterReading
+from perilune.wire.uplink import StateVector
+from perilune.world.plant import World, WorldState
 
 Tree = TypeVar("Tree")
+Memory = dict[str, Float[Array, " n"]]
+
+WORD, PROCESSOR = kind_of("memory.word", Operation.ADD), kind_of("memory.processor", Operation.HOLD)
 
 
-def degrade(effects: Effects, propulsion: Propulsion) -> Propulsion:
-    """Plant seam: engines that give less, hold their throttle, or valves that do not move."""
-    return eqx.tree_at(
-        lambda p: (
-            p.engines.thrust_scale,
-            p.engines.isp_scale,
-            p.engines.held,
-            p.engines.held_throttle,
-            p.thrusters.open,
-            p.thrusters.shut,
-        ),
-        propulsion,
-        (
-            propulsion.engines.thrust_scale * (1.0 - effects.thrust_loss),
-            propulsion.engines.isp_scale * (1.0 - effects.isp_drop),
-            jnp.maximum(propulsion.engines.held, effects.engine_stuck),
-            jnp.where(effects.engine_stuck > 0.0, effects.engine_stuck_throttle, propulsion.engines.held_throttle),
-            jnp.maximum(propulsion.thrusters.open, effects.thruster_open),
-            jnp.maximum(propulsion.thrusters.shut, effects.thruster_shut),
-        ),
-    )
+class Acting(NamedTuple):
+    """The rows that act in this cycle, and whether any lander of the batch has one."""
+
+    plan: FaultPlan
+    state: FaultState
+    on: Bool[Array, " rows"]
+    anyone: Flag
+    t_s: Scalar
+    cycle_s: Scalar
+    stream: Stream
 
 
-def corrupt_measurements(effects: Effects, measurements: Measurements, cycle_s: Scalar) -> Measurements:
-    """Sensor seam."""
+class Slot(NamedTuple):
+    """One operation on all units of a channel."""
+
+    channel: Channel
+    operation: Operation
+    units: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.channel.name} {self.operation.name.lower()}"
+
+
+def acting(plan: FaultPlan, state: FaultState, t_s: Scalar, cycle_s: Scalar, stream: Stream, axis_name: str) -> Acting:
+    """What acts now; `stream` is the lander's at this tick."""
+    on = active(plan, state, t_s, cycle_s)
+    anyone = jax.lax.pmax(jnp.any(on).astype(jnp.int32), axis_name) > 0
+    return Acting(plan, state, on, anyone, t_s, cycle_s, stream)
+
+
+def degrade(now: Acting, world: World, state: WorldState) -> tuple[World, WorldState]:
+    """Plant seam."""
+    plant, _ = _struck(Seam.PLANT, now, Plant(world, state))
+    return plant.world, plant.state
+
+
+def corrupt_measurements(now: Acting, measurements: Measurements) -> tuple[Measurements, Memory]:
+    """Sensor seam; what its operations remember comes with it."""
+    return _struck(Seam.SENSORS, now, measurements)
+
+
+def corrupt_commands(now: Acting, commands: Commands) -> tuple[Commands, Memory]:
+    """Actuator seam likewise."""
+    return _struck(Seam.ACTUATORS, now, commands)
+
+
+def corrupt_uplink(now: Acting, state_vector: StateVector) -> StateVector:
+    """Uplink seam."""
+    return _struck(Seam.UPLINK, now, state_vector)[0]
+
+
+def no_faults_yet(plan: FaultPlan, world: World, commands: Commands) -> FaultState:
+    """Nothing has begun; there is room for what operations on this lander's readings and orders remember. The values of `commands` do not matter."""
+    slots = [slot for slot, _ in (*_slots(Seam.SENSORS, _no_readings(world)), *_slots(Seam.ACTUATORS, commands))]
+    remembering = [slot for slot in slots if slot.operation in REMEMBERING]
+    return FaultState(jnp.full(plan.kind.shape, jnp.inf), {slot.name: jnp.full(slot.units, jnp.nan) for slot in remembering})
+
+
+def _no_readings(world: World) -> Measurements:
+    """Of the shape of this lander's."""
+    zero, false = jnp.zeros(()), jnp.asarray(False)
+    beams, pads = len(world.sensors.velocimeter.beams_body), len(world.gear.legs)
     return Measurements(
-        clock_s=measurements.clock_s + effects.clock_jump_s,
-        imu=_imu(effects, measurements.imu, cycle_s),
-        star_tracker=measurements.star_tracker,
-        altimeter=_altimeter(effects, measurements.altimeter),
-        velocimeter=_velocimeter(effects, measurements.velocimeter),
-        pad_touched=measurements.pad_touched,
-        propellant_kg=measurements.propellant_kg,
+        clock_s=zero,
+        imu=ImuReading(zero_vec3(), zero_vec3(), false),
+        star_tracker=StarTrackerReading(identity("lci", "body"), false),
+        altimeter=RangeReading(zero, false),
+        velocimeter=VelocimeterReading(jnp.zeros(beams), jnp.zeros(beams), jnp.zeros(beams, dtype=bool)),
+        pad_touched=jnp.zeros(pads, dtype=bool),
+        propellant_kg=zero,
     )
 
 
-def _imu(effects: Effects, imu: ImuReading, cycle_s: Scalar) -> ImuReading:
-    alive = effects.accelerometer_dead == 0.0
-    delta_v = imu.delta_v_body_m_s + effects.accelerometer_bias_m_s2 * cycle_s
-    return ImuReading(
-        delta_v_body_m_s=Vec3(*(jnp.where(alive, c, 0.0) for c in delta_v.components())),
-        delta_theta_body_rad=imu.delta_theta_body_rad + effects.gyro_drift_rad_s * cycle_s,
-        valid=imu.valid,
-    )
+def operations_on(channel: str) -> tuple[Operation, ...]:
+    """What the catalogue does to it, in order."""
+    found = {strike.operation for fault in CATALOGUE.values() for strike in fault.strikes if strike.channel == channel}
+    return tuple(sorted(found))
 
 
-def _altimeter(effects: Effects, reading: RangeReading) -> RangeReading:
-    in_time = (effects.altimeter_late == 0.0) | (reading.range_m < effects.altimeter_valid_below_m)
-    return RangeReading(range_m=reading.range_m + effects.altimeter_bias_m, valid=reading.valid & (effects.altimeter_dead == 0.0) & in_time)
+def _slots(seam: Seam, tree: Any) -> list[tuple[Slot, Leaves]]:
+    """Every operation on every channel of a seam that this lander has."""
+    found = []
+    for channel in CHANNELS:
+        if channel.seam is seam and (leaves := channel.leaves(tree)).values:
+            units = channel.read(leaves)[0].shape[0]
+            found += [(Slot(channel, operation, units), leaves) for operation in operations_on(channel.name) if units]
+    return found
 
 
-def _velocimeter(effects: Effects, reading: VelocimeterReading) -> VelocimeterReading:
-    alive = effects.velocimeter_dead == 0.0
-    return VelocimeterReading(closing_speed_m_s=reading.closing_speed_m_s, range_m=reading.range_m, valid=reading.valid & alive)
+def _struck(seam: Seam, now: Acting, tree: Tree) -> tuple[Tree, Memory]:
+    """The tree with what its channels have become, and what the operations of this seam remember."""
+    slots = _slots(seam, tree)
+    channels = list({slot.channel.name: slot.channel for slot, _ in slots}.values())
+    before = {slot.channel.name: leaves for slot, leaves in slots}
+    memory = {slot.name: now.state.memory[slot.name] for slot, _ in slots if slot.name in now.state.memory}
+
+    def changed() -> tuple[dict[str, Leaves], Memory]:
+        return _changed([slot for slot, _ in slots], before, memory, now)
+
+    after, memory = jax.lax.cond(now.anyone, changed, lambda: (before, memory))
+
+    def places(tree: Any) -> list:
+        return [leaf for channel in channels for part in channel.leaves(tree) for leaf in part]
+
+    new = [leaf for channel in channels for part in after[channel.name] for leaf in part]
+    return eqx.tree_at(places, tree, new), memory
 
 
-def corrupt_commands(effects: Effects, commands: Commands) -> Commands:
-    """Actuator seam: a lost command reads as off."""
-    kept = 1.0 - effects.command_lost
-    return Commands(
-        throttle=commands.throttle * kept[0],
-        thruster_on_s=commands.thruster_on_s * kept[1],
-        devices_on=DevicesOn(
-            accelerometers=commands.devices_on.accelerometers & (kept[2] > 0.0),
-            altimeter=commands.devices_on.altimeter & (kept[3] > 0.0),
-            velocimeter=commands.devices_on.velocimeter & (kept[4] > 0.0),
-        ),
-        unit_array=UnitArray(commands.unit_array.gyro_mode, commands.unit_array.accelerometers_on * kept[2]),
-    )
+def _changed(slots: list[Slot], before: dict[str, Leaves], memory: Memory, now: Acting) -> tuple[dict[str, Leaves], Memory]:
+    amounts, memory = _amounts(slots, now), dict(memory)
+    after = dict(before)
+    for channel in {slot.channel.name: slot.channel for slot in slots}.values():
+        value, good = channel.read(before[channel.name])
+        at_all = jnp.zeros_like(good)
+        moment = Moment(now.t_s, now.cycle_s, now.stream.named(channel.name))
+        for slot, amount in zip(slots, amounts, strict=True):
+            if slot.channel is not channel:
+                continue
+            remembered = jnp.where(amount.fresh, jnp.nan, memory.get(slot.name, value))
+            new = CHANGES[slot.operation](Quantity(value, good, remembered), amount, moment)
+            here = amount.hit | (jnp.any(amount.hit) if slot.operation in REACHING_OTHERS else False)
+            value, good, at_all = jnp.where(here, new.value, value), jnp.where(here, new.good, good), at_all | here
+            if slot.name in memory:
+                memory[slot.name] = jnp.where(amount.hit, new.memory, memory[slot.name])
+        value = jnp.where(at_all, jnp.maximum(value, channel.least), value)
+        after[channel.name] = channel.written(before[channel.name], value, good)
+    return after, memory
+
+
+def _amounts(slots: list[Slot], now: Acting) -> list[Amount]:
+    """What the rows come to in each slot: one comparison of every row with every unit of every slot."""
+    each = [slot.units for slot in slots]
+    kinds = np.repeat([kind_of(slot.channel.name, slot.operation) for slot in slots], each)
+    numbers = np.concatenate([np.arange(units) for units in each])
+    growing = np.repeat([slot.operation in GROWING for slot in slots], each)
+    by_cycle = np.repeat([slot.channel.per_cycle and slot.operation in IN_ITS_UNIT for slot in slots], each)
+
+    plan, age_s = now.plan, jnp.maximum(now.t_s - now.state.began_s, 0.0)
+    unit = plan.unit[None, :]
+    hit = (plan.kind[None, :] == kinds[:, None]) & ((unit == numbers[:, None]) | (unit == ALL)) & now.on[None, :]
+    size = jnp.where(growing[:, None], (plan.size * jnp.where(now.on, age_s, 0.0))[None, :], plan.size[None, :])
+    factor = jnp.where(by_cycle, now.cycle_s, 1.0)
+    total = jnp.sum(jnp.where(hit, size, 0.0), axis=1) * factor
+    largest = jnp.max(jnp.where(hit, size, -jnp.inf), axis=1) * factor
+    fresh = hit & (now.t_s - now.state.began_s < 0.5 * now.cycle_s)[None, :]
+    whole = Amount(jnp.any(hit, axis=1), jnp.any(fresh, axis=1), total, largest)
+    return [Amount(*(part[end - n : end] for part in whole)) for n, end in zip(each, np.cumsum(each), strict=True)]
 
 
 def words_of(memory: Any) -> list[int]:
@@ -92,16 +186,19 @@ def words_of(memory: Any) -> list[int]:
     return [place for place, leaf in enumerate(jax.tree.leaves(memory)) if jnp.issubdtype(jnp.result_type(leaf), jnp.floating)]
 
 
-def upset(effects: Effects, any_fault: Flag, memory: Tree) -> Tree:
-    """Memory seam: add a size to one word of flight software's state (the first element, where the word is an array)."""
+def upset(now: Acting, before: Tree, after: Tree) -> Tree:
+    """Memory seam, after a cycle: a processor that stands keeps what it had, and words change (of an array, the first element)."""
 
-    def struck(tree: Tree) -> Tree:
-        leaves, structure = jax.tree.flatten(tree)
-        for number, place in enumerate(words_of(tree)):
-            struck_by = jnp.sum(jnp.where(effects.upset_word == number, effects.upset_size, 0.0))
+    def struck() -> Tree:
+        stands = jnp.any(now.on & (now.plan.kind == PROCESSOR))
+        held = jax.tree.map(lambda old, new: jnp.where(stands, old, new), before, after)
+        leaves, structure = jax.tree.flatten(held)
+        words = now.on & (now.plan.kind == WORD)
+        for number, place in enumerate(words_of(held)):
+            struck_by = jnp.sum(jnp.where(words & (now.plan.unit == number), now.plan.size, 0.0))
             flat = jnp.ravel(leaves[place])
             flat = flat.at[0].add(struck_by)
             leaves[place] = flat.reshape(jnp.shape(leaves[place]))
         return jax.tree.unflatten(structure, leaves)
 
-    return jax.lax.cond(any_fault, struck, lambda tree: tree, memory)
+    return jax.lax.cond(now.anyone, struck, lambda: after)

@@ -33,6 +33,9 @@ UNKNOWN_ATTITUDE_RAD = 1.0
 # Accelerometers are counted for this long after a mode has ended.
 TAIL_OFF_S = 2.0
 
+# Keeps the duration of a burn that nothing drives from being infinite.
+TINY_M_S2 = 1e-6
+
 # Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
 FILTER_EVERY = 5
@@ -113,14 +116,17 @@ class FlightSoftware(eqx.Module):
 
     def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
         """One cycle: navigate, decide, steer."""
+        seen = measurements
+        measurements = eqx.tree_at(lambda m: m.imu, seen, self.monitors.believed(state.monitors, seen.imu, self._ordered_m_s(state)))
         filtered = self._navigate(state, measurements, tick)
         view = self._view(state, filtered, measurements)
         sequencer = self._sequence(state, view, measurements)
         guidance = self._guide(state, view, tick)
-        monitors = self._monitor(state, view, measurements)
+        monitors = self._monitor(state, view, seen)
         modes = self._decide(state, view, (sequencer, guidance, monitors), measurements)
         request = computed_once(self.guidance.request(guidance, view.guidance, modes.mode))
-        attitude, allocation, commands = self._steer(state, filtered, (guidance, modes, sequencer), request, measurements, view.burn)
+        tasks = (guidance, modes, sequencer, monitors)
+        attitude, allocation, commands = self._steer(state, filtered, tasks, request, measurements, view.burn)
         state = FswState(
             filter=filtered,
             modes=modes,
@@ -144,8 +150,10 @@ class FlightSoftware(eqx.Module):
         filtered = self.navigation.propagate(state.filter, measurements.imu, measurements.clock_s, thrusting)
         filtered = jax.lax.cond(tick % GUIDANCE_EVERY == 0, lambda s: self.navigation.refresh_gravity(s), lambda s: s, filtered)
 
+        lost = self.monitors.strikes(state.monitors, Monitor.GROUND_MISSING, FILTER_EVERY)
+
         def updated(now: FilterState) -> FilterState:
-            return self.navigation.update(now, measurements)
+            return self.navigation.update(self.navigation.hearing_again(now, lost), measurements)
 
         return jax.lax.cond(tick % FILTER_EVERY == 0, updated, lambda s: s, filtered)
 
@@ -194,14 +202,27 @@ class FlightSoftware(eqx.Module):
 
         return jax.lax.cond(tick % GUIDANCE_EVERY == 0, planned, lambda s: s, aged)
 
+    def _ordered_m_s(self, state: FswState) -> Vec3:
+        """Velocity that the last cycle's orders give by belief: of the engines, and of thrusters that push along the same axis."""
+        pushed_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
+        pulsed_n_s = state.commands.thruster_on_s @ self.vehicle.thruster_push_n
+        return self.up_body * ((pushed_n * self.vehicle.cycle_s + pulsed_n_s) / state.mass_kg)
+
     def _monitor(self, state: FswState, view: _View, measurements: Measurements) -> MonitorState:
-        ordered_n = jnp.sum(state.commands.throttle * self.vehicle.engine_thrust_n)
+        mode, delta_v = state.modes.mode, measurements.imu.delta_v_body_m_s
+        burn_m_s2 = self.vehicle.burn_thrust_n(view.burn) / state.mass_kg
         look = MonitorView(
-            touched=jnp.any(measurements.pad_touched).astype(float),
+            pads=jnp.sum(measurements.pad_touched.astype(float)),
             attitude_error_rad=computed_once(self._attitude_error_rad(state)),
             propellant_kg=measurements.propellant_kg,
-            accel_ordered_m_s2=ordered_n / state.mass_kg,
-            accel_counted_m_s2=view.counted_m_s / self.vehicle.cycle_s,
+            accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,
+            accel_counted_m_s2=delta_v.dot(self.up_body) / self.vehicle.cycle_s,
+            delta_v_body_m_s=delta_v,
+            burning=mode == Mode.BURN,
+            burn_age_s=measurements.clock_s - state.modes.since_s,
+            burn_expected_s=view.burn.delta_v_m_s / jnp.maximum(burn_m_s2, TINY_M_S2),
+            height_m=view.local.altitude_m,
+            descending=(mode > Mode.BRAKING) & (mode < Mode.TOUCHDOWN),
         )
         return self.monitors.step(state.monitors, look)
 
@@ -228,6 +249,8 @@ class FlightSoftware(eqx.Module):
             height_m=view.local.altitude_m,
             thrust_tilt_rad=jnp.arccos(jnp.clip(up_lci.dot(view.local.up_lci), -1.0, 1.0)),
             touched=monitors.raised[int(Monitor.TOUCHDOWN)],
+            overdue=self.monitors.acting(monitors, Monitor.BURN_TOO_LONG),
+            sparing=self.monitors.acting(monitors, Monitor.PROPELLANT_LOW),
         )
         return self.modes.step(state.modes, look, view.counted_m_s)
 
@@ -235,12 +258,12 @@ class FlightSoftware(eqx.Module):
         self,
         state: FswState,
         filtered: FilterState,
-        tasks: tuple[GuidanceState, ModeState, SequencerState],
+        tasks: tuple[GuidanceState, ModeState, SequencerState, MonitorState],
         request: ThrustRequest,
         measurements: Measurements,
         burn: BurnRow,
     ) -> tuple[AttitudeControlState, AllocationState, Commands]:
-        guidance, modes, sequencer = tasks
+        guidance, modes, sequencer, monitors = tasks
         mode = modes.mode
         orders = state.orders
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
@@ -253,7 +276,8 @@ class FlightSoftware(eqx.Module):
             state.attitude, AttitudeRequest(wanted, jnp.logical_not(burning)), estimate, self.vehicle.cycle_s
         )
         torque = computed_once(torque)
-        thrust_n = jnp.where(burning, request.accel_m_s2 * state.mass_kg, 0.0)
+        pushing = burning & jnp.logical_not(self.monitors.acting(monitors, Monitor.ATTITUDE_DIVERGED))
+        thrust_n = jnp.where(pushing, request.accel_m_s2 * state.mass_kg, 0.0)
         allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode, burn))
         devices = DevicesOn(
             accelerometers=self.sequencer.has(sequencer, Action.ACCELEROMETERS_ON),

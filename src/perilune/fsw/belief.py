@@ -11,6 +11,7 @@ from perilune.math.vector import Vec3
 from perilune.moon.frames import SiteFrame, SteadySpin
 from perilune.types import Scalar
 from perilune.wire.commands import Commands
+from perilune.wire.uplink import BurnRow
 
 
 class VehicleBelief(eqx.Module):
@@ -19,9 +20,15 @@ class VehicleBelief(eqx.Module):
     engine_thrust_n: Float[Array, " engines"]
     engine_flow_kg_s: Float[Array, " engines"]
     thruster_flow_kg_s: Float[Array, " thrusters"]
+    thruster_push_n: Float[Array, " thrusters"]  # along the axis of the engines
     braking_thrust_n: Scalar  # everything that burns in braking, full
     braking_exhaust_m_s: Scalar
     cycle_s: Scalar
+
+    def burn_thrust_n(self, burn: BurnRow) -> Scalar:
+        """Full thrust of what burns in a row of the burn table."""
+        axial_n = jnp.where(burn.axial_thrusters, jnp.sum(self.thruster_push_n), 0.0)
+        return jnp.sum(jnp.where(burn.engines, self.engine_thrust_n, 0.0)) + axial_n
 
     def mass_after(self, mass_kg: Scalar, commands: Commands) -> Scalar:
         """One cycle of the ordered flow."""

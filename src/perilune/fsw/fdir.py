@@ -1,4 +1,8 @@
-"""Monitors with confirmation counters: a condition counts once it has held for a number of cycles in a row."""
+"""Monitors with confirmation counters, and what flight software does about what they see.
+
+A condition counts once it has held for a number of cycles in a row. Which monitors act, and which only report, is a setting:
+most landers that were lost had seen what killed them.
+"""
 
 import enum
 
@@ -6,53 +10,95 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from perilune.types import Scalar
+from perilune.math.vector import Vec3, select, zero_vec3
+from perilune.types import Flag, Scalar
+from perilune.wire.measurements import ImuReading
+
+# Less than any burn gives, more than the pulses of attitude control.
+ORDERED_MIN_M_S2 = 0.05
 
 
 class Monitor(enum.IntEnum):
     """What is watched; the place of each in the arrays of this file."""
 
     TOUCHDOWN = 0
-    ATTITUDE_DIVERGED = 1
-    PROPELLANT_LOW = 2
-    DEAF_ACCELEROMETERS = 3  # thrust ordered, nothing counted
+    ATTITUDE_DIVERGED = 1  # acts: no thrust until the axis is back
+    PROPELLANT_LOW = 2  # acts: straight down from here
+    WEAK_THRUST = 3  # less counted than ordered; it only reports
+    SILENT_ACCELEROMETERS = 4  # thrust ordered, and readings that never change, as zeros do; acts: ordered thrust is counted instead
+    BURN_TOO_LONG = 5  # acts: the burn ends
+    GROUND_MISSING = 6  # believed to be below the ground, and nothing touched; acts: refused ranges are heard again
 
 
 class MonitorState(eqx.Module):
     count: Float[Array, " monitors"]
-    raised: Bool[Array, " monitors"]
+    raised: Bool[Array, " monitors"]  # ever
+    delta_v_body_m_s: Vec3  # of the last cycle
 
 
 class MonitorView(eqx.Module):
     """What the monitors look at this cycle."""
 
-    touched: Scalar
+    pads: Scalar  # that report a touch
     attitude_error_rad: Scalar
     propellant_kg: Scalar
     accel_ordered_m_s2: Scalar
     accel_counted_m_s2: Scalar
+    delta_v_body_m_s: Vec3
+    burning: Flag  # on the way to another orbit
+    burn_age_s: Scalar
+    burn_expected_s: Scalar
+    height_m: Scalar
+    descending: Flag
 
 
 class Monitors(eqx.Module):
-    """Limits and confirmation counts. They report; only touchdown acts, in this version."""
+    """Limits, confirmation counts, and which monitors act."""
 
     confirm_cycles: Float[Array, " monitors"]
+    acts: Bool[Array, " monitors"]
+    pads_needed: Scalar  # that many votes are a touch
     attitude_error_max_rad: Scalar
     propellant_min_kg: Scalar
     accel_share_min: Scalar  # of the ordered acceleration that must be counted
+    burn_time_factor: Scalar  # of its expected duration that a burn may take
+    ground_margin_m: Scalar  # by which the believed height may be below zero
 
     def init(self) -> MonitorState:
-        return MonitorState(count=jnp.zeros(len(Monitor)), raised=jnp.zeros(len(Monitor), dtype=bool))
+        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3())
 
     def step(self, state: MonitorState, view: MonitorView) -> MonitorState:
-        deaf = (view.accel_ordered_m_s2 > 0.0) & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2)
+        ordered = view.accel_ordered_m_s2 > ORDERED_MIN_M_S2
+        same = (view.delta_v_body_m_s - state.delta_v_body_m_s).norm_squared() == 0.0
         condition = jnp.stack(
             [
-                view.touched > 0.0,
+                view.pads >= self.pads_needed,
                 view.attitude_error_rad > self.attitude_error_max_rad,
                 view.propellant_kg < self.propellant_min_kg,
-                deaf,
+                ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
+                ordered & same,
+                view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
+                view.descending & (view.height_m < -self.ground_margin_m),
             ]
         )
         count = jnp.where(condition, state.count + 1.0, 0.0)
-        return MonitorState(count=count, raised=state.raised | (count >= self.confirm_cycles))
+        return MonitorState(count, state.raised | (count >= self.confirm_cycles), view.delta_v_body_m_s)
+
+    def acting(self, state: MonitorState, monitor: Monitor) -> Flag:
+        """Whether its condition stands confirmed now, and it acts."""
+        return self.acts[monitor] & (state.count[monitor] >= self.confirm_cycles[monitor])
+
+    def strikes(self, state: MonitorState, monitor: Monitor, every_cycles: int) -> Flag:
+        """The same, once for every time that its condition has held so long, to a task that looks every so many cycles."""
+        return self.acting(state, monitor) & (state.count[monitor] % self.confirm_cycles[monitor] < every_cycles)
+
+    def believed(self, state: MonitorState, imu: ImuReading, ordered_body_m_s: Vec3) -> ImuReading:
+        """The reading, or, from accelerometers that are silent, the velocity that the ordered thrust gives in a cycle.
+
+        What was ordered while silence was being confirmed is made up for in the first such cycle.
+        """
+        silent = self.acting(state, Monitor.SILENT_ACCELEROMETERS)
+        confirm = self.confirm_cycles[Monitor.SILENT_ACCELEROMETERS]
+        missed = jnp.where(state.count[Monitor.SILENT_ACCELEROMETERS] == confirm, confirm, 0.0)
+        made_up = ordered_body_m_s + (ordered_body_m_s - imu.delta_v_body_m_s) * missed
+        return eqx.tree_at(lambda i: i.delta_v_body_m_s, imu, select(silent, made_up, imu.delta_v_body_m_s))

@@ -29,6 +29,8 @@ class ModeView(eqx.Module):
     height_m: Scalar
     thrust_tilt_rad: Scalar  # of the lander's axis from the vertical
     touched: Flag  # confirmed by the monitor
+    overdue: Flag  # the burn has taken too long
+    sparing: Flag  # of propellant: straight down
 
 
 class ModeLogic(eqx.Module):
@@ -56,7 +58,7 @@ class ModeLogic(eqx.Module):
         """At most one change a cycle; a burn ends on counted velocity, or on its back-up timer."""
         mode, age_s = state.mode, view.clock_s - state.since_s
         burned_m_s = state.burned_m_s + counted_m_s
-        burn_done = (mode == Mode.BURN) & ((burned_m_s >= view.burn.delta_v_m_s) | (age_s >= view.burn.timer_s))
+        burn_done = (mode == Mode.BURN) & ((burned_m_s >= view.burn.delta_v_m_s) | (age_s >= view.burn.timer_s) | view.overdue)
         braked = (view.forward_speed_m_s <= self.gate_horizontal_speed_m_s) | (view.time_to_go_s <= 0.05)
         after_pitch_up = jnp.where(self.approach_wanted, int(Mode.APPROACH), int(Mode.VERTICAL_DESCENT))
         descending = (mode >= Mode.PITCH_UP) & (mode <= Mode.VERTICAL_DESCENT)
@@ -67,7 +69,7 @@ class ModeLogic(eqx.Module):
         new = jnp.where((mode == Mode.COAST) & ready, int(Mode.BRAKING), new)
         new = jnp.where((mode == Mode.BRAKING) & braked, int(Mode.PITCH_UP), new)
         new = jnp.where((mode == Mode.PITCH_UP) & (self.approach_wanted | (view.thrust_tilt_rad < self.upright_rad)), after_pitch_up, new)
-        low = (view.height_m <= self.vertical_height_m) | (view.time_to_go_s <= 0.0)
+        low = (view.height_m <= self.vertical_height_m) | (view.time_to_go_s <= 0.0) | view.sparing
         new = jnp.where((mode == Mode.APPROACH) & low, int(Mode.VERTICAL_DESCENT), new)
         new = jnp.where(descending & view.touched, int(Mode.TOUCHDOWN), new)
         new = jnp.where((mode == Mode.TOUCHDOWN) & (age_s >= self.secure_s), int(Mode.SURFACE), new)

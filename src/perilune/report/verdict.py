@@ -46,7 +46,7 @@ def cause_beside(result: dict[str, Any]) -> str:
 
 def caveat(result: dict[str, Any]) -> str:
     """What of a flight as it was flown is no prediction."""
-    return str(result.get("as_flown", {}).get("caveat", ""))
+    return str(result["as_flown"]["caveat"]) if result.get("variant") == "as-flown" else ""
 
 
 def _closed(text: str) -> str:

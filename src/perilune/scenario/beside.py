@@ -1,11 +1,12 @@
 """This flight beside the real one: figures that a mission file's `observed` names, as planned and as flown here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from perilune.scenario.moments import of_descent
 from perilune.scenario.schema_place import ObservedFigure
 from perilune.trajectory.flight_desk import OrderedBurn
 from perilune.trajectory.flightpath import Orbit
@@ -44,6 +45,7 @@ class Flown(NamedTuple):
     burn: Burn | None
     burns: tuple[FlownBurn, ...] = ()
     from_earth_km: Callable[[datetime], float | None] = lambda _: None
+    channels: Mapping[str, np.ndarray] = {}
 
 
 DESCENT_ORBIT = "descent orbit"
@@ -70,6 +72,8 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
         return None, crashed["latitude_deg"]
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
+    if flown.channels:
+        return None, of_descent(figure.name, figure.unit, flown.time_s, flown.channels, flown.contact)
     return None, None
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.dynamics.rigid_body import RigidBody
-from perilune.faults.effects import no_effects
 from perilune.faults.plan import FaultPlan, FaultRow, fault_plan
 from perilune.fsw.control.attitude import pointing
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState
@@ -118,7 +117,6 @@ def mission_of(file: MissionFile, world: World, moments: Moments, start: RigidBo
         limits=_limits(file),
         start=start,
         propellant_kg=jnp.asarray(float(file.vehicle.propellant_kg) + moments.more_kg),
-        quiet=no_effects(sum(g.count for g in file.engines), sum(g.count for g in file.thrusters)),
         tick_s=jnp.asarray(float(file.flight_software.cycle_s)),
     )
 

@@ -13,7 +13,7 @@ from perilune.fsw.app import FlightSoftware
 from perilune.fsw.belief import GroundBelief, VehicleBelief
 from perilune.fsw.control.attitude import AttitudeControl, InertiaBelief
 from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
-from perilune.fsw.fdir import Monitors
+from perilune.fsw.fdir import Monitor, Monitors
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.guidance import Guidance
@@ -55,6 +55,9 @@ BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
 GRAVITY_NOISE_M_S2_SQRT_S = 2e-4
 COS_INCIDENCE_MIN = 0.4
+# Of monitors, where the file says nothing.
+BURN_TIME_FACTOR = 1.15
+GROUND_MARGIN_M = 100.0
 
 
 class Moments(NamedTuple):
@@ -151,6 +154,7 @@ def _ground(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Ground
 
 
 def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
+    layout = joined(*(thruster_layout(group) for group in file.thrusters))
     thrust_n, exhaust_m_s = braking_thrust(file)
     engine_thrust = per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)
     engine_isp = per_unit(file.engines, "isp_s") * float(file.belief.isp_scale or 1.0)
@@ -160,6 +164,7 @@ def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
         engine_thrust_n=jnp.asarray(engine_thrust),
         engine_flow_kg_s=jnp.asarray(engine_thrust / (engine_isp * G0_M_S2)),
         thruster_flow_kg_s=jnp.asarray(per_unit(file.thrusters, "thrust_n") / (per_unit(file.thrusters, "isp_s") * G0_M_S2)),
+        thruster_push_n=jnp.asarray(layout.push_body[:, 2] * per_unit(file.thrusters, "thrust_n")),
         braking_thrust_n=jnp.asarray(thrust_n),
         braking_exhaust_m_s=jnp.asarray(exhaust_m_s),
         cycle_s=jnp.asarray(float(file.flight_software.cycle_s)),
@@ -185,7 +190,7 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
         altimeter=belief.AltimeterBelief(
             beam_body=vec3(canted(float(units.altimeter.cant_deg))),
             antenna_from_imu_body_m=vec3(np.asarray(units.altimeter.position_m) - r_imu),
-            noise_floor_m=scale * math.hypot(units.altimeter.noise_floor_m, units.altimeter.bias_m),
+            noise_floor_m=_altimeter_noise_m(file, scale),
             noise_slope=scale * 0.01 * math.hypot(units.altimeter.noise_percent, units.altimeter.scale_percent),
             cos_incidence_min=COS_INCIDENCE_MIN,
             mount_sigma_rad=scale * 1e-3 * float(units.altimeter.mount_mrad),
@@ -220,6 +225,12 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
         cycle_s=float(file.flight_software.cycle_s),
         batch_axis=LANDERS,
     )
+
+
+def _altimeter_noise_m(file: MissionFile, scale: float) -> float:
+    if file.belief.altimeter_noise_m is not None:
+        return float(file.belief.altimeter_noise_m)
+    return scale * math.hypot(file.sensors.altimeter.noise_floor_m, file.sensors.altimeter.bias_m)
 
 
 def _imu_belief(file: MissionFile, scale: float) -> belief.ImuBelief:
@@ -384,9 +395,14 @@ def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:
 
 def _monitors(file: MissionFile) -> Monitors:
     monitors = file.flight_software.monitors
-    others = float(monitors.other_cycles)
+    confirm = np.full(len(Monitor), float(monitors.other_cycles))
+    confirm[Monitor.TOUCHDOWN] = float(monitors.touchdown_cycles)
     return Monitors(
-        confirm_cycles=jnp.asarray([float(monitors.touchdown_cycles), others, others, others]),
+        confirm_cycles=jnp.asarray(confirm),
+        acts=jnp.asarray([monitor.name.lower() in ("touchdown", *monitors.act) for monitor in Monitor]),
+        pads_needed=float(monitors.pads_needed),
+        burn_time_factor=float(monitors.burn_time_factor or BURN_TIME_FACTOR),
+        ground_margin_m=float(monitors.ground_margin_m or GROUND_MARGIN_M),
         attitude_error_max_rad=math.radians(monitors.attitude_error_deg),
         propellant_min_kg=float(monitors.propellant_min_kg),
         accel_share_min=float(monitors.accel_share_min),

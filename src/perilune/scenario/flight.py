@@ -11,25 +11,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perilune.faults.catalogue import FaultError, fault_row
-from perilune.faults.effects import COMMAND_LINES
-from perilune.faults.plan import FaultRow, Kind
-from perilune.faults.seams import words_of
-from perilune.moon.ephemeris import load_ephemeris
+from perilune.faults.plan import FaultRow
+from perilune.faults.words import rows_of
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
-from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of, lander_of
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import load
+from perilune.scenario.faults import read_faults, refuse_late
+from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
 from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.rehearsal import rehearse
 from perilune.scenario.schema import SEPARATION, MissionFile
-from perilune.scenario.schema_place import epoch_of
 from perilune.scenario.trails import joined, trail_of
 from perilune.scenario.voyage import Journey
 from perilune.sim import fly as sim
@@ -40,8 +36,6 @@ from perilune.sim.recording import recording_tree
 from perilune.wire.telemetry import Mode
 
 ProgressCall = Callable[[Progress], None]
-
-SHORT_S = 60.0  # an ephemeris, where any will do
 
 
 @dataclass
@@ -73,12 +67,13 @@ def fly(
     faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
     keep_in: Path | None = None,
-    as_flown: bool = False,
+    variant: str = "nominal",
 ) -> Flight:
     """Fly one mission from its earliest entry, or from `from_phase`, and record every tick, and of coasts a row a minute.
 
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
-    With `as_flown` it meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    The variant `as-flown` meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
+    `mended` meets it too, with the settings that would have saved it.
     In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
     Raises ScenarioError for input that cannot be flown.
     """
@@ -89,10 +84,8 @@ def fly(
         raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
         raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
-    if as_flown and file.as_flown is None:
-        raise ScenarioError(f"--as-flown: the mission file of {file.name} does not say what went wrong; it has no table [as_flown]")
-    _refuse_faults(file, faults, as_flown)
-    variant = "as-flown" if as_flown else "nominal"
+    file = variant_of(file, variant)
+    fault_table((*rows_of([fault.words for fault in read_faults(file, faults)]), *_met(file, variant)))
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}
     with kept_programs(keep_in) as programs, ThreadPoolExecutor(max_workers=1) as beside:
         return _flown(file, asked, (programs, beside), progress or (lambda _: None))
@@ -108,16 +101,16 @@ class _Underway(NamedTuple):
 
 
 def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, beside: ThreadPoolExecutor) -> _Underway:
-    rows, as_flown, seed = _rows(file, asked["faults"]), asked["variant"] == "as-flown", asked["seed"]
+    rows, seed = rows_of(asked["faults"]), asked["seed"]
     if asked["from"] != SEPARATION:
-        plan = build(file, (*rows, *(_lost_commands(file) if as_flown else ())), programs, asked["from"])
+        plan = build(file, (*rows, *_met(file, asked["variant"])), programs, asked["from"])
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([seed]), programs)
         shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
     # The programs of the flight take as long to make as the plan. Who asks for one that is being made waits for it.
     beside.submit(rehearse, file, programs)
     voyage = build_voyage(file, programs, seed)
-    lost = _lost_commands(file, voyage.last_look_s) if as_flown else ()
+    lost = _met(file, asked["variant"], voyage.last_look_s)
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))
     voyage = voyage._replace(plan=voyage.plan._replace(mission=mission))
     fleet = fleet_of(mission, voyage.plan.spread, jnp.asarray([seed]), programs)
@@ -128,6 +121,7 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, besid
 def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
     programs, beside = made_by
     plan, fleet, chunks, journey = _set_out(file, asked, *made_by)
+    refuse_late(plan, asked["faults"])
     own = lander_of(fleet)
     powered, coasts, trails = [], [], []
     for chunk in chunks:
@@ -164,41 +158,17 @@ def _bus(file: MissionFile, story: Story, plan: Flightplan, programs: Programs) 
     return {"met_s": rows.met_s, **history}, {"bus": bus_summary(file, rows, history)}
 
 
-def _lost_commands(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
-    """What the real flight met, as rows that act from the start, or from a mission elapsed time."""
-    lost = file.as_flown.lost_commands if file.as_flown is not None else ()
-    return tuple(FaultRow(Kind.COMMAND_LOST, unit=COMMAND_LINES.index(command), at=from_s, size=1.0) for command in lost)
+def _met(file: MissionFile, variant: str, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    return () if variant == "nominal" else met_in_flight(file, from_s)
 
 
-def _rows(file: MissionFile, faults: Sequence[str]) -> tuple[FaultRow, ...]:
-    counts = {"engine": sum(g.count for g in file.engines), "thruster": sum(g.count for g in file.thrusters)}
-    try:
-        rows = tuple(fault_row(words) for words in faults)
-    except FaultError as error:
-        raise ScenarioError(str(error)) from None
-    for words, row in zip(faults, rows, strict=True):
-        kind = words.partition(".")[0]
-        if row.unit >= counts.get(kind, row.unit + 1):
-            raise ScenarioError(f"--fault {words}: {file.name} has {counts[kind]} {kind}s, numbered from 0")
-    return rows
-
-
-def _refuse_faults(file: MissionFile, faults: Sequence[str], as_flown: bool) -> None:
-    """ScenarioError for what the lander or the table cannot have; before anything is planned, since that may take minutes."""
-    rows = _rows(file, faults)
-    fault_table((*rows, *(_lost_commands(file) if as_flown else ())))
-    struck = [(words, row) for words, row in zip(faults, rows, strict=True) if row.kind is Kind.STATE_UPSET]
-    count = _words_of_memory(file) if struck else 0
-    for words, row in struck:
-        if row.unit >= count:
-            raise ScenarioError(f"--fault {words}: flight software of {file.name} has {count} words of state, numbered from 0")
-
-
-def _words_of_memory(file: MissionFile) -> int:
-    """How many words flight software's state has: it is known when it is built, for whatever moment."""
-    somewhen = load_ephemeris(epoch_of(file.orbit.landing_utc), SHORT_S)
-    software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
-    return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))
+def met_in_flight(file: MissionFile, from_s: float = 0.0) -> tuple[FaultRow, ...]:
+    """What the real flight met: faults, and commands lost from the start or from a mission elapsed time."""
+    told = file.as_flown
+    if told is None:
+        return ()
+    lost = [f"command.lost.{command}@met={from_s!r}.." for command in told.lost_commands]
+    return rows_of([*(fault.words for fault in read_faults(file, told.faults)), *lost])
 
 
 def _look(plan: Flightplan, chunk: sim.Chunk, record: dict[str, np.ndarray], times: np.ndarray) -> Progress:

@@ -1,13 +1,19 @@
 """Mission files: from the catalogue by name, or the user's own by path."""
 
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from perilune.scenario.errors import ScenarioError, from_validation, nearest
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_flight import AsFlown
+
+VARIANTS = ("nominal", "as-flown", "mended")
 
 
 def catalogue_names() -> tuple[str, ...]:
@@ -38,17 +44,78 @@ def load(name_or_path: str | Path) -> MissionFile:
 def mission_from_text(text: str, origin: str = "mission") -> MissionFile:
     """A mission out of its TOML text; `origin` stands before each complaint."""
     try:
-        mission = MissionFile.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        mission = MissionFile.model_validate(tables)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"is not valid TOML: {error}", origin) from None
     except ValidationError as error:
         raise from_validation(error, origin) from None
-    mission._text = text
+    if mission.as_flown is not None:
+        mission._variants = _variants(tables, mission.as_flown, origin)
+    for file in (mission, *mission.variants.values()):
+        file._text = text
+    return mission
+
+
+def variant_of(mission: MissionFile, variant: str) -> MissionFile:
+    """The file of a flight: as planned (`nominal`), as it was flown, or with the same cause and what mends it. Raises `ScenarioError`."""
+    if variant == "nominal":
+        return mission
+    if variant not in VARIANTS:
+        raise ScenarioError(f"there is no variant '{variant}'; {nearest(variant, VARIANTS)}")
+    if mission.as_flown is None:
+        raise ScenarioError(f"--{variant}: the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
+    if variant not in mission.variants:
+        raise ScenarioError(f"--{variant}: the mission file of {mission.name} does not say what mends it; as_flown has no table [mended]")
+    return mission.variants[variant]
+
+
+def _variants(tables: Mapping[str, Any], told: AsFlown, origin: str) -> dict[str, MissionFile]:
+    flown = _instead(tables, told.instead)
+    others = {"as-flown": ("instead", flown), **({"mended": ("mended", _instead(flown, told.mended))} if told.mended else {})}
+    variants = {}
+    for variant, (table, given) in others.items():
+        try:
+            variants[variant] = MissionFile.model_validate(given)
+        except ValidationError as error:
+            raise from_validation(error, f"{origin}, with as_flown.{table}") from None
+    return variants
+
+
+def _instead(tables: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The same tables, with what the others hold in place of it."""
+    inner = {
+        key: _instead(tables.get(key, {}), value) for key, value in other.items() if isinstance(value, Mapping) and "value" not in value
+    }
+    return {**tables, **other, **inner}
+
+
+def drawn(mission: MissionFile, number: int) -> MissionFile:
+    """The file as it flew, with what the record leaves open of `as_flown.instead` drawn anew: each assumed number evenly within its bounds.
+
+    The same `number`, the same draw.
+    """
+    if mission.as_flown is None:
+        raise ScenarioError(f"the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
+    chance = np.random.default_rng(number)
+
+    def one(table: Mapping[str, Any]) -> dict[str, Any]:
+        if table.get("source") == "assumed" and "value" in table:
+            return {**table, "value": float(chance.uniform(table["low"], table["high"]))}
+        return {key: one(value) if isinstance(value, Mapping) else value for key, value in table.items()}
+
+    tables = _instead(tomllib.loads(mission.text), one(mission.as_flown.instead))
+    return _known(MissionFile.model_validate(tables), mission.text, mission.folder)
+
+
+def _known(mission: MissionFile, text: str, folder: Path | None) -> MissionFile:
+    mission._text, mission._folder = text, folder
     return mission
 
 
 def _settled(mission: MissionFile, folder: Path) -> MissionFile:
-    mission._folder = folder
+    for file in (mission, *mission.variants.values()):
+        file._folder = folder
     return mission
 
 

@@ -56,7 +56,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
     fate = Outcome(int(verdict.outcome))
     if fate is Outcome.FLYING:
         fate = Outcome.LOST
-    contact = _contact(plan, verdict) if bool(verdict.touched) else None
+    contact = contact_of(plan, verdict) if bool(verdict.touched) else None
     return {
         "schema": 1,
         "mission": file.name,
@@ -74,9 +74,9 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
         "events": _events(plan, verdict, story),
         "burns": [_burn(plan, burn) for burn in story.burns],
-        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] == "as-flown" and file.as_flown else {}),
+        **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] != "nominal" and file.as_flown else {}),
         "observed": _observed(
-            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts))
+            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts), channels)
         ),
     }
 
@@ -160,7 +160,7 @@ def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
     }[fate]
 
 
-def _contact(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+def contact_of(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
     contact, site = verdict.contact, plan.mission.world.site
     place = selenographic(contact.r_lfme_m)
     target = site.r_origin_lfme_m

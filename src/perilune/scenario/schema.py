@@ -55,6 +55,7 @@ class MissionFile(Table):
 
     _text: str = PrivateAttr("")
     _folder: Path | None = PrivateAttr(None)
+    _variants: dict[str, "MissionFile"] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -73,6 +74,11 @@ class MissionFile(Table):
     def folder(self) -> Path | None:
         """Where the file lies, for the map that it names; none for the catalogue."""
         return self._folder
+
+    @property
+    def variants(self) -> dict[str, "MissionFile"]:
+        """The file with the settings of the real flight, and with those that would have saved it; for files that tell of them."""
+        return self._variants
 
     @property
     def entries(self) -> tuple[str, ...]:

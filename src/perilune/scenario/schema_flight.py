@@ -1,6 +1,6 @@
 """What flight software believes and how it is set, and the phases of the flight."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
+Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
@@ -30,6 +31,7 @@ class Belief(Table):
     isp_scale: Scale | None = None
     site_elevation_m: Elevation | None = None
     sensor_sigma_scale: Scale | None = None
+    altimeter_noise_m: Positive | None = Field(default=None, description="of a range, with what the ground below may do to it")
 
 
 class Gate(Table):
@@ -111,6 +113,12 @@ class Monitors(Table):
     propellant_min_kg: NonNegative
     accel_share_min: Share
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
+    act: tuple[Acting, ...] = Field(default=(), description="monitors that do something about what they see; the others report")
+    pads_needed: Count = Field(default=1, description="that must report a touch")
+    burn_time_factor: Scale | None = Field(default=None, description="of its expected duration that a burn may take; 1.15 if not given")
+    ground_margin_m: Positive | None = Field(
+        default=None, description="by which the believed height may be below zero before the ground counts as missing; 100 if not given"
+    )
 
 
 class FlightSoftware(Table):
@@ -131,8 +139,18 @@ class FlightSoftware(Table):
 class AsFlown(Table):
     """What went wrong in the real flight: its published cause, and nothing else."""
 
-    lost_commands: tuple[DeviceCommand, ...] = Field(min_length=1, description="sent, and never carried out by the device")
+    cause: str = Field(min_length=1, description="as published, in a sentence")
+    lost_commands: tuple[DeviceCommand, ...] = Field(default=(), description="sent, and never carried out by the device")
+    faults: tuple[str, ...] = Field(default=(), description="in the words of `perilune faults`: NAME[.unit][:size][@trigger]")
+    instead: dict[str, Any] = Field(default_factory=dict, description="tables of this file, with what they held in the real flight")
+    mended: dict[str, Any] = Field(default_factory=dict, description="tables that would have saved it, the cause being there all the same")
     caveat: str = Field(description="what of this flight is no prediction, in a sentence for its reader")
+
+    @model_validator(mode="after")
+    def _something_was_wrong(self) -> "AsFlown":
+        if not (self.lost_commands or self.faults or self.instead):
+            raise complain(("", "changes nothing; give lost_commands, faults, or instead"))
+        return self
 
 
 class SequenceRow(Table):

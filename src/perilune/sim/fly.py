@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from perilune.faults.plan import no_faults_yet
+from perilune.faults.plan import watch
+from perilune.faults.seams import acting, corrupt_uplink, no_faults_yet
 from perilune.math.calling import Call, at_once
 from perilune.math.random import stream_of_seed
 from perilune.math.vector import zero_vec3
@@ -57,7 +58,7 @@ def start(fleet: Fleet, tick: Index) -> MissionState:
         stream = stream_of_seed(seed)
         world = mission.world.init(mission.start, mission.propellant_kg, stream.named("sensors"), tick)
         fsw = mission.fsw.init(tick * mission.tick_s)
-        return MissionState(world, fsw, no_faults_yet(mission.faults), undecided(), fsw.modes.mode, stream)
+        return MissionState(world, fsw, no_faults_yet(mission.faults, mission.world, fsw.commands), undecided(), fsw.modes.mode, stream)
 
     # Of settled type, as they come out of a tick: else the first chunk would be a program of its own.
     return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), _each(one, fleet.own, fleet.seeds))
@@ -89,8 +90,11 @@ def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag, orders
         _, measurements = mission.world.measure(state.world, state.stream.named("waking"), tick)
         body = state.world.body
         now_s = tick * mission.tick_s
+        faults = watch(mission.faults, state.faults, now_s, state.mode, state.world.altitude_m)
+        now = acting(mission.faults, faults, now_s, mission.tick_s, state.stream.named("faults").at(tick), LANDERS)
         sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, now_s, state.stream.named("tracking").at(tick))
-        uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, jnp.asarray(uplinked)), _by_clock(orders, measurements.clock_s - now_s))
+        sent = corrupt_uplink(now, sent)
+        uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, sent.valid & uplinked), _by_clock(orders, measurements.clock_s - now_s))
         return eqx.tree_at(lambda s: s.fsw, state, mission.fsw.wake(state.fsw, measurements, uplink))
 
     return _each(one, fleet.own, states)

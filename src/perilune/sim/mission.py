@@ -5,7 +5,6 @@ import enum
 import equinox as eqx
 
 from perilune.dynamics.rigid_body import RigidBody
-from perilune.faults.effects import Effects
 from perilune.faults.plan import FaultPlan, FaultState
 from perilune.fsw.app import FlightSoftware, FswState
 from perilune.math.random import Stream
@@ -24,7 +23,6 @@ class Mission(eqx.Module):
     limits: Limits
     start: RigidBody  # at the first tick
     propellant_kg: Scalar
-    quiet: Effects  # what no fault amounts to
     tick_s: Scalar
 
 

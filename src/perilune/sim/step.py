@@ -1,12 +1,10 @@
 """One tick of the simulation. This file is the architecture."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from perilune.faults.effects import effects_now
-from perilune.faults.plan import watch
-from perilune.faults.seams import corrupt_commands, corrupt_measurements, degrade, upset
+from perilune.faults.plan import FaultState, watch
+from perilune.faults.seams import acting, corrupt_commands, corrupt_measurements, degrade, upset
 from perilune.sim.mission import Frame, Mission, MissionState
 from perilune.types import Flag, Index
 from perilune.wire.uplink import Uplink
@@ -22,17 +20,18 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
     """Measure, decide, act. Flight software sees `measurements` and `uplink` and nothing else."""
     t_s = tick * mission.tick_s
     faults = watch(mission.faults, state.faults, t_s, state.mode, state.world.altitude_m)
-    effects, any_fault = effects_now(mission.faults, faults, t_s, mission.quiet, LANDERS)
+    now = acting(mission.faults, faults, t_s, mission.tick_s, state.stream.named("faults").at(tick), LANDERS)
 
-    world = eqx.tree_at(lambda w: w.propulsion, mission.world, degrade(effects, mission.world.propulsion))
+    world, truth = degrade(now, mission.world, state.world)
     watched = jnp.logical_not(state.verdict.over())
-    truth, measurements = world.measure(state.world, state.stream.named("sensors"), tick, watched)
-    measurements = corrupt_measurements(effects, measurements, mission.tick_s)
-    fsw = upset(effects, any_fault, state.fsw)
-    fsw, commands, telemetry = mission.fsw.step(fsw, measurements, uplink, tick)
-    commands = corrupt_commands(effects, commands)
+    truth, measurements = world.measure(truth, state.stream.named("sensors"), tick, watched)
+    measurements, readings = corrupt_measurements(now, measurements)
+    fsw, commands, telemetry = mission.fsw.step(state.fsw, measurements, uplink, tick)
+    fsw = upset(now, state.fsw, fsw)
+    commands, orders = corrupt_commands(now, commands)
     before, truth = truth, world.advance(truth, commands, state.stream, tick, watched)
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
     truth = kept(watched, truth, state.world)
+    faults = FaultState(faults.began_s, readings | orders)
     return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=before, downlink=telemetry)

@@ -165,6 +165,16 @@ class NavigationFilter(eqx.Module):
             reports=Reports(*reports),
         )
 
+    def hearing_again(self, state: FilterState, lost: Flag) -> FilterState:
+        """With `lost`, the next range is let in whatever it says, also where ranges were refused for good."""
+        memory = state.memories.altimeter
+        heard = eqx.tree_at(
+            lambda m: (m.rejected_in_a_row, m.given_up),
+            memory,
+            (jnp.where(lost, jnp.inf, memory.rejected_in_a_row), memory.given_up & jnp.logical_not(lost)),
+        )
+        return eqx.tree_at(lambda s: s.memories.altimeter, state, heard)
+
     def wake(self, state: FilterState, measurements: Measurements, state_vector: StateVector) -> FilterState:
         """After sleep: the uplinked state, or the own one if there is none, carried by gravity to now; attitude from the stars."""
         orbit = waking.carried_orbit(state, state_vector, self.gravity, measurements.clock_s)

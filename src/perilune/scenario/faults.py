@@ -1,0 +1,58 @@
+"""Faults in words, as one lander can have them."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from perilune.faults.named import Units
+from perilune.faults.plan import Trigger
+from perilune.faults.seams import words_of
+from perilune.faults.words import FaultError, FaultWords, read_fault, refuse_units
+from perilune.moon.ephemeris import load_ephemeris
+from perilune.moon.time import epoch_from_utc
+from perilune.scenario.build import Flightplan
+from perilune.scenario.build_fsw import Moments, build_fsw
+from perilune.scenario.errors import ScenarioError
+from perilune.scenario.schema import MissionFile
+
+SHORT_S = 60.0  # an ephemeris, where any will do
+
+
+def read_faults(file: MissionFile, faults: Sequence[str]) -> list[FaultWords]:
+    """What was typed, for a lander that has the units; ScenarioError before anything is planned, since that may take minutes."""
+    try:
+        found = [read_fault(words) for words in faults]
+        counts = unit_counts(file)
+        if any(fault.named.units is Units.WORD for fault in found):
+            counts[Units.WORD] = _words_of_memory(file)
+        for fault in found:
+            refuse_units(fault, counts, file.name)
+    except FaultError as error:
+        raise ScenarioError(str(error)) from None
+    return found
+
+
+def unit_counts(file: MissionFile) -> dict[str, int]:
+    """How many of each the lander has."""
+    return {
+        Units.ENGINE: sum(group.count for group in file.engines),
+        Units.THRUSTER: sum(group.count for group in file.thrusters),
+        Units.BEAM: file.sensors.velocimeter.beams,
+        Units.PAD: file.legs.count,
+    }
+
+
+def refuse_late(plan: Flightplan, faults: Sequence[str]) -> None:
+    """ScenarioError for a time after the end of the flight: such a fault would do nothing, without a word."""
+    end_s = plan.phases[-1].end_tick * float(plan.mission.tick_s)
+    for fault in map(read_fault, faults):
+        if fault.onset.trigger in (Trigger.MET, Trigger.WINDOW) and fault.onset.at >= end_s:
+            raise ScenarioError(f"--fault {fault.words}: the flight is over at {end_s:.0f} s of mission elapsed time at the latest")
+
+
+def _words_of_memory(file: MissionFile) -> int:
+    """How many words flight software's state has: it is known when it is built, for whatever moment."""
+    somewhen = load_ephemeris(epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S")), SHORT_S)
+    software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
+    return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))

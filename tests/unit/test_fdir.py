@@ -1,0 +1,114 @@
+"""Monitors: what confirms, what acts, and what silent accelerometers are replaced by."""
+
+import equinox as eqx
+import jax.numpy as jnp
+import pytest
+
+from perilune.fsw.fdir import Monitor, Monitors, MonitorState, MonitorView
+from perilune.math.vector import Vec3, vec3, zero_vec3
+from perilune.wire.measurements import ImuReading
+
+CONFIRM = 4
+MONITORS = Monitors(
+    confirm_cycles=jnp.full(len(Monitor), float(CONFIRM)),
+    acts=jnp.ones(len(Monitor), dtype=bool),
+    pads_needed=jnp.asarray(2.0),
+    attitude_error_max_rad=jnp.asarray(0.3),
+    propellant_min_kg=jnp.asarray(10.0),
+    accel_share_min=jnp.asarray(0.5),
+    burn_time_factor=jnp.asarray(1.2),
+    ground_margin_m=jnp.asarray(50.0),
+)
+FLAG, NO = jnp.asarray(True), jnp.asarray(False)
+
+
+def number(value: float):
+    return jnp.asarray(value)
+
+
+WELL = MonitorView(
+    pads=number(0.0),
+    attitude_error_rad=number(0.0),
+    propellant_kg=number(100.0),
+    accel_ordered_m_s2=number(2.0),
+    accel_counted_m_s2=number(2.0),
+    delta_v_body_m_s=zero_vec3(),
+    burning=NO,
+    burn_age_s=number(50.0),
+    burn_expected_s=number(84.0),
+    height_m=number(500.0),
+    descending=FLAG,
+)
+ILL = {
+    Monitor.TOUCHDOWN: {"pads": number(2.0)},
+    Monitor.ATTITUDE_DIVERGED: {"attitude_error_rad": number(0.4)},
+    Monitor.PROPELLANT_LOW: {"propellant_kg": number(9.0)},
+    Monitor.WEAK_THRUST: {"accel_counted_m_s2": number(0.9)},
+    Monitor.BURN_TOO_LONG: {"burning": FLAG, "burn_age_s": number(101.0)},
+    Monitor.GROUND_MISSING: {"height_m": number(-51.0)},
+}
+SPARED = {
+    Monitor.TOUCHDOWN: {"pads": number(1.0)},  # one pad alone has no majority
+    Monitor.WEAK_THRUST: {"accel_ordered_m_s2": number(0.01), "accel_counted_m_s2": number(0.0)},
+    Monitor.BURN_TOO_LONG: {"burning": NO, "burn_age_s": number(101.0)},
+    Monitor.GROUND_MISSING: {"height_m": number(-51.0), "descending": NO},
+}
+
+
+def stepped(cycles: int, alike: bool = False, **seen) -> MonitorState:
+    """A few cycles of one view; velocities that differ a little, as real ones do, unless they are to be alike."""
+    state = MONITORS.init()
+    for cycle in range(cycles):
+        delta_v = vec3((0.0, 0.0, 0.2 if alike else 0.2 + 1e-3 * cycle))
+        view = eqx.tree_at(lambda v: tuple(getattr(v, key) for key in ("delta_v_body_m_s", *seen)), WELL, (delta_v, *seen.values()))
+        state = MONITORS.step(state, view)
+    return state
+
+
+@pytest.mark.parametrize("monitor", ILL, ids=lambda m: m.name)
+def test_a_condition_counts_when_it_has_held_long_enough(monitor):
+    assert not bool(stepped(CONFIRM - 1, **ILL[monitor]).raised[monitor])
+    state = stepped(CONFIRM, **ILL[monitor])
+    assert [m for m in Monitor if bool(state.raised[m])] == [monitor]
+    assert bool(MONITORS.acting(state, monitor))
+
+
+@pytest.mark.parametrize("monitor", SPARED, ids=lambda m: m.name)
+def test_what_only_looks_alike_does_not_count(monitor):
+    assert not bool(jnp.any(stepped(2 * CONFIRM, **SPARED[monitor]).raised))
+
+
+def test_one_good_cycle_starts_the_count_anew():
+    state = MONITORS.step(stepped(CONFIRM - 1, **ILL[Monitor.PROPELLANT_LOW]), WELL)
+    assert float(state.count[Monitor.PROPELLANT_LOW]) == 0.0
+
+
+def test_a_monitor_that_only_reports_does_not_act():
+    reporting = eqx.tree_at(lambda m: m.acts, MONITORS, jnp.zeros(len(Monitor), dtype=bool))
+    state = stepped(CONFIRM, **ILL[Monitor.GROUND_MISSING])
+    assert bool(state.raised[Monitor.GROUND_MISSING]) and not bool(reporting.acting(state, Monitor.GROUND_MISSING))
+
+
+def test_it_strikes_once_for_every_confirmation():
+    struck = [bool(MONITORS.strikes(stepped(n, **ILL[Monitor.GROUND_MISSING]), Monitor.GROUND_MISSING, 1)) for n in range(2 * CONFIRM + 1)]
+    assert [n for n, flag in enumerate(struck) if flag] == [CONFIRM, 2 * CONFIRM]
+
+
+@pytest.mark.parametrize("reading_m_s", [0.0, 0.2], ids=["zero", "frozen"])
+def test_the_velocity_counted_in_place_of_silence_is_what_was_ordered_in_all(reading_m_s):
+    """Over confirmation and after: as if the accelerometers had told the ordered thrust all along."""
+    ordered, given = vec3((0.0, 0.0, 0.2)), vec3((0.0, 0.0, reading_m_s))
+    state, counted = MONITORS.init(), 0.0
+    state = eqx.tree_at(lambda s: s.delta_v_body_m_s, state, given)
+    for _ in range(CONFIRM + 3):
+        believed = MONITORS.believed(state, ImuReading(given, zero_vec3(), FLAG), ordered)
+        counted += float(believed.delta_v_body_m_s.z)
+        state = MONITORS.step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, given))
+    assert counted == pytest.approx(0.2 * (CONFIRM + 3))
+
+
+def test_accelerometers_that_speak_are_believed():
+    state = stepped(3 * CONFIRM)
+    reading = ImuReading(Vec3(number(0.1), number(0.2), number(0.3)), zero_vec3(), FLAG)
+    believed = MONITORS.believed(state, reading, vec3((0.0, 0.0, 9.0)))
+    assert [float(c) for c in believed.delta_v_body_m_s.components()] == [0.1, 0.2, 0.3]
