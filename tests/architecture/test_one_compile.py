@@ -5,7 +5,8 @@ import jax
 import jax.numpy as jnp
 
 from flown_fleet import TRACES, awake, chunk, fleet_with
-from perilune.faults.plan import FaultRow, Kind, Trigger, fault_plan
+from perilune.faults.plan import fault_plan
+from perilune.faults.words import rows_of
 from perilune.scenario.build import build
 from perilune.scenario.load import load
 from perilune.sim import fly as sim
@@ -35,7 +36,7 @@ def test_other_numbers_and_faults_are_the_same_program(luna, healthy):
 
     mission = jax.tree.map(other, luna.mission)
     plan = luna._replace(mission=mission)
-    rows = {0: (FaultRow(Kind.GYRO_DRIFT, unit=2, trigger=Trigger.ALTITUDE, at=9e3, duration_s=30.0, size=1e-3),) * 3}
+    rows = {0: rows_of(["gyro.drift.z:1e-3@altitude=9000"] * 3)}
     fleet = fleet_with(plan, [100, 101, 102, 103], rows)
     states, first, _ = awake(plan, fleet)
     chunk(fleet, states, first + 7)

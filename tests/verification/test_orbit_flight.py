@@ -9,7 +9,7 @@ from perilune.constants import RADIUS_MOON_M
 from perilune.faults.words import fault_rows
 from perilune.scenario.beside import burn_span_s
 from perilune.scenario.build import build
-from perilune.scenario.flight import _lost_commands
+from perilune.scenario.flight import met_in_flight
 from perilune.sim.outcome import Outcome
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 from perilune.wire.telemetry import Mode
@@ -37,7 +37,7 @@ def plan(luna):
 def flown(plan, healthy):
     """Three nominal flights and one deaf one, in the program that flew the descents."""
     traced = len(TRACES)
-    fleet = fleet_with(plan, [0, 1, 2, 3], {DEAF: _lost_commands(plan.file)})
+    fleet = fleet_with(plan, [0, 1, 2, 3], {DEAF: met_in_flight(plan.file)})
     result = fly_phases(plan, fleet)
     assert len(TRACES) == traced, "a flight from orbit must be the program that flies the descent"
     return result
@@ -50,7 +50,7 @@ def burns(plan, flown):
 
 
 def test_the_cause_in_the_file_is_the_published_one(luna):
-    assert _lost_commands(luna.file) == fault_rows("command.lost.accelerometers_on@met=0..")
+    assert met_in_flight(luna.file) == fault_rows("command.lost.accelerometers_on@met=0..")
 
 
 def test_the_burn_that_is_planned_is_near_the_published_one(plan):

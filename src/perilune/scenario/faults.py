@@ -10,11 +10,11 @@ from perilune.faults.plan import Trigger
 from perilune.faults.seams import words_of
 from perilune.faults.words import FaultError, FaultWords, read_fault, refuse_units
 from perilune.moon.ephemeris import load_ephemeris
-from perilune.moon.time import epoch_from_utc
 from perilune.scenario.build import Flightplan
 from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_place import epoch_of
 
 SHORT_S = 60.0  # an ephemeris, where any will do
 
@@ -53,6 +53,6 @@ def refuse_late(plan: Flightplan, faults: Sequence[str]) -> None:
 
 def _words_of_memory(file: MissionFile) -> int:
     """How many words flight software's state has: it is known when it is built, for whatever moment."""
-    somewhen = load_ephemeris(epoch_from_utc(file.orbit.landing_utc.strftime("%Y-%m-%dT%H:%M:%S")), SHORT_S)
+    somewhen = load_ephemeris(epoch_of(file.orbit.landing_utc), SHORT_S)
     software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
     return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))
