@@ -13,11 +13,12 @@ import numpy as np
 
 from perilune.campaign.runner import cases, odds, on_fair_ground
 from perilune.campaign.statistics import wilson_interval
+from perilune.scenario.beside_descent import of_descent
 from perilune.scenario.build import build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.flight import met_in_flight
 from perilune.scenario.load import drawn, load
-from perilune.scenario.moments import CHANNELS, of_descent
+from perilune.scenario.moments import CHANNELS, track_of
 from perilune.scenario.outcome import contact_of
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
@@ -61,8 +62,9 @@ def as_flown(name: str, seeds: int, draws: int) -> None:
             verdict = jax.tree.map(lambda a, i=i: a[i], verdicts)
             fates.append(Outcome(int(verdict.outcome)).name)
             contact = contact_of(plan, verdict) if bool(verdict.touched) else None
+            track = track_of(time_s, {name: row[:, i] for name, row in record.items()})
             for figure in file.observed.figures:
-                value = of_descent(figure.name, figure.unit, time_s, {k: v[:, i] for k, v in record.items()}, contact)
+                value = of_descent(figure.name, figure.unit, track, contact)
                 if value is not None and fates[-1] != "LANDED":
                     figures.setdefault(figure.name, []).append(value)
         lost = sum(fate != "LANDED" for fate in fates)

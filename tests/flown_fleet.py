@@ -5,12 +5,12 @@ Faults are batched here, so that a flight with them and one without are the same
 
 from dataclasses import dataclass, field
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from perilune.faults.plan import FaultRow, fault_plan
+from perilune.campaign.runner import with_faults
+from perilune.faults.plan import FaultRow
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
 from perilune.sim import fly as sim
@@ -29,12 +29,7 @@ def counting_recorder(mission, frame):
 
 def fleet_with(plan: Flightplan, seeds: list[int], rows: dict[int, tuple[FaultRow, ...]]) -> sim.Fleet:
     """A batch in which each lander has its own fault table; `rows` by place in the batch."""
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
-    tables = [fault_plan(rows.get(place, ())) for place in range(len(seeds))]
-    table = jax.tree.map(lambda *rows: jnp.stack(rows), *tables)
-    nothing = jax.tree.map(lambda _: None, tables[0])
-    own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
-    return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)
+    return with_faults(fleet_of(plan.mission, plan.spread, jnp.asarray(seeds)), [rows.get(place, ()) for place in range(len(seeds))])
 
 
 @dataclass

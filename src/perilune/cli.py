@@ -18,7 +18,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import catalogue, load, variant_of
+from perilune.scenario.load import catalogue, load, load_lander, variant_of
 from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile, json_schema
 
 app = typer.Typer(
@@ -148,6 +148,47 @@ def fly(
         print(json.dumps(_plain(result), allow_nan=False))
     else:
         _tell(result)
+
+
+@app.command("crash-test")
+def crash_test(
+    mission: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help="A mission of the catalogue, or the path of your own mission file.",
+            autocompletion=_missions_begun,
+        ),
+    ],
+    seeds: Annotated[int | None, typer.Option("--seeds", min=1, max=10_000, help="Flights for each failure (100), or square (20).")] = None,
+    fault: Annotated[
+        str | None,
+        typer.Option("--fault", metavar="NAME[.unit]", help="Sweep one fault instead of history.", autocompletion=_faults_begun),
+    ] = None,
+    size: Annotated[str | None, typer.Option("--size", metavar="A..B", help="Sizes of the fault.")] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="TRIGGER=A..B", help="Times: met=A..B, altitude=A..B, phase=NAME+A..B.")] = None,
+    steps: Annotated[int, typer.Option("--steps", min=2, max=100, help="Of sizes, and of times.")] = 8,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder: new, or of the same test, unfinished.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+) -> None:
+    """Would it have survived what destroyed the others? Or: at what size, and when, does one fault destroy it?"""
+    _keep_compiled_programs()
+    with _bad_input_told():
+        if fault is None and (size is not None or at is not None):
+            raise ScenarioError("--size and --at say how to sweep a fault; give --fault NAME too")
+        file = load_lander(mission)
+        from perilune.report.crash_folder import Swept, crash_tested, swept
+
+        console = _console(to_stderr=True)
+        sweep = None if fault is None else Swept(fault, size, at, steps, seeds)
+        told = crash_tested(file, seeds, out, console) if sweep is None else swept(file, sweep, out, console)
+    if as_json:
+        print(json.dumps(_plain({**told.result, "files": told.files}), allow_nan=False))
+        return
+    console = _console(to_stderr=False)
+    for part in told.shown:
+        console.print(part)
+    console.print(f"[dim]{Path(told.files['report']).parent}[/]", soft_wrap=True)
 
 
 @app.command()

@@ -1,11 +1,12 @@
 """Thrust and torque are shared out within what each actuator can do; torque first."""
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from perilune.dynamics.thruster_layout import Layout, axial_ring, couples_on_three_axes, eight_on_three_axes, joined
-from perilune.fsw.control.allocation import ActuatorUse, Allocation, AllocationState, Allocator, Demand
+from perilune.fsw.control.allocation import ActuatorUse, Allocation, AllocationState, Allocator, Demand, Relight
 from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
 from perilune.math.vector import vec3
 
@@ -161,3 +162,18 @@ def test_two_axial_thrusters_cannot_steer() -> None:
     engine = EngineBelief(np.array([420.0]), np.ones(1), np.ones(1))
     with pytest.raises(ValueError, match="2 axial thrusters cannot give pitch and yaw"):
         allocation_from_geometry(engine, _belief(layout, 2), COM_M)
+
+
+def test_an_engine_too_strong_for_hovering_is_lit_when_it_is_needed_and_shut_when_it_is_not() -> None:
+    """Beresheet: 420 N that cannot be throttled, beside 200 N of small thrusters."""
+    layout = joined(axial_ring(8, 0.7), couples_on_three_axes(0.7, 0.8))
+    thrust_n, pulse_min_s = np.r_[np.full(8, 25.0), np.full(12, 3.0)], np.r_[np.full(8, 0.01), np.full(12, 0.02)]
+    fixed = EngineBelief(np.array([420.0]), np.ones(1), np.ones(1))
+    allocator = allocation_from_geometry(fixed, ThrusterBelief(*layout, thrust_n, pulse_min_s, np.arange(20) < 8), COM_M)
+    relight = Relight(jnp.asarray([True]), jnp.asarray(420.0), jnp.asarray(210.0))
+    allocator = eqx.tree_at(lambda a: a.relight, allocator, relight, is_leaf=lambda leaf: leaf is None)
+    state, told = allocator.init(), []
+    for thrust_n in (100.0, 419.0, 421.0, 300.0, 209.0, 300.0):
+        state, given = allocator.allocate(state, Demand(jnp.asarray(thrust_n), vec3((0.0, 0.0, 0.0))), use((True,), axial_thrust=True))
+        told.append((float(given.throttle[0]), round(float(given.thrust_n))))
+    assert told == [(0.0, 100), (0.0, 200), (1.0, 420), (1.0, 420), (0.0, 200), (0.0, 200)]

@@ -129,7 +129,7 @@ def test_the_plan_turns_the_way_to_the_gate_into_the_held_plane():
         vertical_thrust_n=aim.thrust_n,
         terrain_correlation_m=jnp.asarray(1.0),
     )
-    numbers = (aim.mass_kg, aim.thrust_n, aim.range_to_gate_m, aim.cross_of_site_m)
+    numbers = (aim.mass_kg, aim.thrust_n, zero, aim.range_to_gate_m, aim.cross_of_site_m)
     view = GuidanceView(aim.local, zero_vec3(), zero_vec3(), identity("lci", "site"), *numbers, terrain_m=zero, before_lci=zero_vec3())
     state = GuidanceState(solution(LUNA_25), guidance.approach.init(), -normal)
     planned = guidance.plan(state, view, jnp.asarray(int(Mode.BRAKING))).braking

@@ -1,5 +1,6 @@
 """Vertical descent: the curve is followed, the touchdown speed reached, sideways speed taken out, and nothing ever flies up."""
 
+import dataclasses
 from typing import NamedTuple
 
 import equinox as eqx
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from perilune.constants import G0_M_S2, GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.fsw.guidance.request import LocalState
-from perilune.fsw.guidance.vertical import VerticalGuidance
+from perilune.fsw.guidance.vertical import Hover, VerticalGuidance
 from perilune.math.vector import Vec3, vec3
 
 CYCLE_S, LONGEST_S = 0.1, 180.0
@@ -135,3 +136,35 @@ def test_any_state_gives_a_thrust_that_lifts_within_the_cone(height_m, v_x, v_y,
 def test_the_speed_wanted_is_always_downward_and_bounded(height_m):
     wanted = float(LUNA_25.guidance.descent_speed_m_s(height_m))
     assert 1.5 <= wanted <= 40.0
+
+
+HOVERS = dataclasses.replace(LUNA_25.guidance, hovers=(Hover(jnp.asarray(150.0), jnp.asarray(20.0), jnp.asarray(3.0)),))
+# The way into a hover closes with 3.3 s; its time counts from 3.3 m above, and 20 s leave a share of exp(-6) of those.
+HOVER_ERROR_M = 0.05
+
+
+@eqx.filter_jit
+def hovering_descent() -> tuple[jax.Array, jax.Array]:
+    """From 400 m at 10 m/s, by the law's own acceleration."""
+
+    def cycle(now, _):
+        height, sink, hovered_s = now
+        local = local_state(height, vec3((0.0, 0.0, 0.0)) - vec3((0.0, 0.0, 1.0)) * sink)
+        asked = HOVERS.accel_lci_m_s2(local, hovered_s)
+        faster = sink + (GRAVITY_M_S2 - asked.z) * CYCLE_S
+        after = jnp.maximum(height - 0.5 * (sink + faster) * CYCLE_S, 1.0)
+        return (after, faster, HOVERS.aged(hovered_s, local, CYCLE_S)), (height, sink)
+
+    start = jnp.asarray(400.0), jnp.asarray(10.0), HOVERS.init()
+    return jax.lax.scan(cycle, start, None, length=2400)[1]
+
+
+def test_a_hover_is_a_stop_at_its_height_for_its_time_and_limits_the_speed_after_it():
+    height_m, sink_m_s = (np.asarray(column) for column in hovering_descent())
+    standing = np.flatnonzero(np.abs(height_m - 150.0) < 1.0)
+    assert np.all(np.diff(standing) == 1)
+    assert np.abs(height_m[standing] - 150.0).min() < HOVER_ERROR_M
+    assert 15.0 < len(standing) * CYCLE_S < 20.0 + 2.0
+    below = sink_m_s[height_m < 140.0]
+    assert below.max() == pytest.approx(3.0, abs=0.01)
+    assert sink_m_s[-1] == pytest.approx(1.5, abs=TOUCHDOWN_ERROR_M_S) and height_m[-1] < 10.0

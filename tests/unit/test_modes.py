@@ -23,6 +23,10 @@ LOGIC = ModeLogic(
     axial_torque=jnp.ones(MODES, dtype=bool),
     attitude_thrusters=jnp.asarray([mode != Mode.SURFACE for mode in Mode]),
 )
+# A lander that holds its attitude after braking for 10 s, and cuts its engines 5 m up.
+HOLDING = eqx.tree_at(
+    lambda m: (m.hold_s, m.fall_height_m), LOGIC, (jnp.asarray(10.0), jnp.asarray(5.0)), is_leaf=lambda leaf: leaf is None
+)
 DIRECT = eqx.tree_at(lambda m: m.approach_wanted, LOGIC, jnp.asarray(False))
 # Both engines and no thruster, against the velocity.
 BURN = eqx.tree_at(
@@ -102,6 +106,22 @@ def test_pitch_up_leads_to_the_approach_where_one_is_wanted_or_else_straight_dow
     assert next_mode(Mode.PITCH_UP, logic=DIRECT, thrust_tilt_rad=0.21) is Mode.PITCH_UP
 
 
+@pytest.mark.parametrize(
+    ("mode", "seen", "expected"),
+    [
+        (Mode.BRAKING, {"forward_speed_m_s": 12.0}, Mode.ATTITUDE_HOLD),
+        (Mode.ATTITUDE_HOLD, {"clock_s": 999.9}, Mode.ATTITUDE_HOLD),
+        (Mode.ATTITUDE_HOLD, {"clock_s": 1000.0}, Mode.PITCH_UP),
+        (Mode.VERTICAL_DESCENT, {"height_m": 5.1}, Mode.VERTICAL_DESCENT),
+        (Mode.VERTICAL_DESCENT, {"height_m": 5.0}, Mode.FREE_FALL),
+        (Mode.FREE_FALL, {"height_m": 1.0}, Mode.FREE_FALL),
+        (Mode.FREE_FALL, {"touched": True}, Mode.TOUCHDOWN),
+    ],
+)
+def test_a_hold_follows_braking_and_a_fall_vertical_descent_where_the_lander_has_them(mode, seen, expected):
+    assert next_mode(mode, logic=HOLDING, **seen) is expected
+
+
 def test_a_burn_ends_on_counted_velocity():
     going = after(in_mode(Mode.BURN, burned_m_s=19.9), counted_m_s=0.05)
     assert Mode(int(going.mode)) is Mode.BURN
@@ -133,7 +153,7 @@ def test_a_change_restarts_the_count_and_the_age():
 
 @pytest.mark.parametrize("mode", Mode)
 def test_each_mode_uses_its_own_row_of_actuators(mode):
-    use = LOGIC.use(jnp.asarray(int(mode)), BURN)
+    use = HOLDING.use(jnp.asarray(int(mode)), BURN)
     assert use.engines.tolist() == ([True, True] if mode is Mode.BURN else ONLY_BRAKING[mode].tolist())
     assert not bool(use.axial_thrusters)
     assert bool(use.axial_torque)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from perilune.scenario.moments import CHANNELS, of_descent
+from perilune.scenario.beside_descent import of_descent
+from perilune.scenario.moments import CHANNELS, track_of
 from perilune.wire.telemetry import Mode
 
 TIME_S = np.arange(0.0, 100.0)
@@ -41,12 +42,12 @@ CONTACT = {"met_s": 98.0, "miss_m": 1500.0, "vertical_speed_m_s": 30.0, "horizon
     ],
 )
 def test_a_figure_in_its_unit(record, name, unit, value):
-    assert of_descent(name, unit, TIME_S, record, CONTACT) == pytest.approx(value)
+    assert of_descent(name, unit, track_of(TIME_S, record), CONTACT) == pytest.approx(value)
 
 
 def test_what_never_came_or_means_nothing_is_not_told(record):
     record["downlink/altimeter_fresh"][:] = 0.0
-    assert of_descent("height of the first valid range", "m", TIME_S, record, CONTACT) is None
-    assert of_descent("speed of the impact", "m/s", TIME_S, record, None) is None
-    assert of_descent("first light", "s", TIME_S, record, CONTACT) is None
-    assert of_descent("speed at 192 m", "h", TIME_S, record, CONTACT) is None
+    assert of_descent("height of the first valid range", "m", track_of(TIME_S, record), CONTACT) is None
+    assert of_descent("speed of the impact", "m/s", track_of(TIME_S, record), None) is None
+    assert of_descent("first light", "s", track_of(TIME_S, record), CONTACT) is None
+    assert of_descent("speed at 192 m", "furlong", track_of(TIME_S, record), CONTACT) is None

@@ -233,3 +233,11 @@ def test_gauge_is_never_negative():
     readings = np.asarray(jax.vmap(reading)(jnp.arange(64)))
     assert readings.min() == 0.0
     assert readings.max() > 0.0
+
+
+def test_a_lander_without_a_velocimeter_hears_no_beams():
+    units = eqx.tree_at(lambda s: s.velocimeter, sensors(), None)
+    stream = stream_of_seed(jnp.asarray(3)).named("sensors")
+    _, readings = units.measure(units.init(stream), seen(), stream, jnp.asarray(5))
+    assert readings.velocimeter.valid.shape == readings.velocimeter.closing_speed_m_s.shape == (0,)
+    assert bool(readings.altimeter.valid)

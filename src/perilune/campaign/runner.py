@@ -4,13 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from perilune.campaign.statistics import wilson_interval
+from perilune.faults.plan import FaultRow, fault_plan
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
+from perilune.scenario.schema import LanderFile
 from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
@@ -61,17 +64,31 @@ class Odds:
         return f"{self.landed} of {self.trials}, {100 * self.share:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
 
 
-def cases(plan: Flightplan, seeds: Sequence[int], width: int = WIDTH, watch: Callable[[float], None] | None = None) -> Iterator[Case]:
-    """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width."""
+def cases(
+    plan: Flightplan,
+    seeds: Sequence[int],
+    width: int = WIDTH,
+    watch: Callable[[float], None] | None = None,
+    faults: Sequence[tuple[FaultRow, ...]] | None = None,
+) -> Iterator[Case]:
+    """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width.
+
+    With `faults` each flight has rows of its own, one tuple for each seed; without, all have those of the plan. These are two programs.
+    """
     for first in range(0, len(seeds), width):
         batch = list(seeds[first : first + width])
         filled = batch + [batch[-1]] * (width - len(batch))
-        verdict = _flown(plan, filled, watch)
+        own = None if faults is None else list(faults[first : first + width]) + [()] * (width - len(batch))
+        verdict = _flown(plan, filled, watch, own)
         yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
 
 
-def _flown(plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None) -> Verdict:
+def _flown(
+    plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None, faults: Sequence[tuple[FaultRow, ...]] | None
+) -> Verdict:
     fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
+    if faults is not None:
+        fleet = with_faults(fleet, faults)
     states = None
     for chunk in sim.fly(fleet, plan.phases):
         states = chunk.states
@@ -80,6 +97,14 @@ def _flown(plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None
     if states is None:
         raise ValueError("the mission has no powered phase")
     return jax.tree.map(np.asarray, states.verdict)
+
+
+def with_faults(fleet: sim.Fleet, faults: Sequence[tuple[FaultRow, ...]]) -> sim.Fleet:
+    """A batch in which each lander has a fault table of its own."""
+    table = jax.tree.map(lambda *rows: jnp.stack(rows), *(fault_plan(rows) for rows in faults))
+    nothing = jax.tree.map(lambda _: None, table)
+    own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
+    return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)
 
 
 def _case(plan: Flightplan, seed: int, verdict: Verdict) -> Case:
@@ -119,7 +144,7 @@ def half_axes_m(plan: Flightplan) -> tuple[float, float] | None:
 def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
     """Share of flights that landed within the limits and inside the ellipse, and the reasons of the others."""
     ellipse = half_axes_m(plan)
-    reasons = [reason(plan, row) for row in rows]
+    reasons = [reason(plan.lander, row) for row in rows]
     fine = [why == "" and row.within(ellipse) for row, why in zip(rows, reasons, strict=True)]
     failures = Counter(why or "outside the ellipse" for why, good in zip(reasons, fine, strict=True) if not good)
     return Odds(len(rows), sum(fine), failures)
@@ -130,9 +155,9 @@ def on_fair_ground(plan: Flightplan, rows: Sequence[Case]) -> list[Case]:
     return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.lander.limits.slope_deg)]
 
 
-def reason(plan: Flightplan, row: Case) -> str:
+def reason(file: LanderFile, row: Case) -> str:
     """Why a flight failed, in a few words; empty for a landing."""
-    limits = plan.lander.limits
+    limits = file.limits
     if row.outcome is Outcome.LANDED:
         return ""
     if row.outcome is Outcome.TIPPED_OVER:

@@ -95,6 +95,11 @@ def _relief(plant: Plant, tile: str) -> tuple:
     return () if relief is None else (getattr(relief.tiles, tile).quantum_m,)
 
 
+def _velocimeter_reach(plant: Plant) -> tuple:
+    unit = plant.world.sensors.velocimeter
+    return () if unit is None else (unit.range_max_m,)
+
+
 def _plant(name: str, where: Callable[[Plant], tuple], layout: Layout = Layout.SINGLES, **more: Any) -> Channel:
     return Channel(name, Seam.PLANT, where, layout, **more)
 
@@ -149,7 +154,7 @@ CHANNELS: tuple[Channel, ...] = (
     _plant("star-tracker.mount", lambda p: _parts(p.state.sensors.star_tracker.mount_body_rad)),
     _plant("altimeter.mount", lambda p: _parts(p.state.sensors.altimeter.mount_body_rad)),
     _plant("altimeter.reach", lambda p: (p.world.sensors.altimeter.range_max_m,), least=0.0),
-    _plant("velocimeter.reach", lambda p: (p.world.sensors.velocimeter.range_max_m,), least=0.0),
+    _plant("velocimeter.reach", _velocimeter_reach, least=0.0),
     # Readings.
     _sensed("clock", lambda m: (m.clock_s,)),
     _sensed("accelerometer", lambda m: _parts(m.imu.delta_v_body_m_s), per_cycle=True),

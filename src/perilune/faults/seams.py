@@ -93,7 +93,8 @@ def no_faults_yet(plan: FaultPlan, world: World, commands: Commands) -> FaultSta
 def _no_readings(world: World) -> Measurements:
     """Of the shape of this lander's."""
     zero, false = jnp.zeros(()), jnp.asarray(False)
-    beams, pads = len(world.sensors.velocimeter.beams_body), len(world.gear.legs)
+    velocimeter, pads = world.sensors.velocimeter, len(world.gear.legs)
+    beams = 0 if velocimeter is None else len(velocimeter.beams_body)
     return Measurements(
         clock_s=zero,
         imu=ImuReading(zero_vec3(), zero_vec3(), false),

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from perilune.fsw.belief import GroundBelief, VehicleBelief
 from perilune.fsw.control.allocation import AllocationState, Allocator, Demand
 from perilune.fsw.control.attitude import AttitudeControl, AttitudeControlState, AttitudeEstimate, AttitudeRequest, InertiaBelief, pointing
+from perilune.fsw.engine_watch import EngineWatch, EngineWatchState
 from perilune.fsw.fdir import Monitor, Monitors, MonitorState, MonitorView
 from perilune.fsw.guidance.guidance import Guidance, GuidanceState, GuidanceView
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
@@ -52,6 +53,7 @@ class FswState(eqx.Module):
     commands: Commands  # of the last cycle
     mass_kg: Scalar
     orders: FlightOrders
+    engines: EngineWatchState | None = None
 
 
 class _View(eqx.Module):
@@ -79,6 +81,7 @@ class FlightSoftware(eqx.Module):
     gate_downrange_m: Scalar  # where braking ends, before the site
     up_body: Vec3  # the axis that the engines push along
     orders: FlightOrders  # until the ground sends others
+    engine_watch: EngineWatch | None = None
 
     def init(self, clock_s: Scalar) -> FswState:
         """Asleep: nothing known but the belief; the state vector that comes with the first wake-up replaces the site as the place."""
@@ -103,6 +106,7 @@ class FlightSoftware(eqx.Module):
             commands=commands,
             mass_kg=jnp.asarray(self.vehicle.mass_start_kg, dtype=float),
             orders=self.orders,
+            engines=None if self.engine_watch is None else self.engine_watch.init(),
         )
 
     def wake(self, state: FswState, measurements: Measurements, uplink: Uplink) -> FswState:
@@ -138,6 +142,7 @@ class FlightSoftware(eqx.Module):
             commands=commands,
             mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
             orders=state.orders,
+            engines=self._watched(state, monitors, seen),
         )
         return state, commands, self._report(state, view, request, measurements)
 
@@ -172,7 +177,8 @@ class FlightSoftware(eqx.Module):
             v_site_m_s=q_site_lfme @ (q_lfme_lci @ local.v_ground_lci_m_s),
             q_lci_site=(q_site_lfme @ q_lfme_lci).inverse(),
             mass_kg=state.mass_kg,
-            thrust_n=self.vehicle.braking_thrust_n,
+            thrust_n=self.vehicle.braking_thrust_n - self._gone_n(state, int(Mode.BRAKING)),
+            gone_n=self._gone_n(state, int(Mode.VERTICAL_DESCENT)),
             range_to_gate_m=along_m - self.gate_downrange_m,
             cross_of_site_m=across_m,
             terrain_m=nav.terrain_m,
@@ -226,6 +232,22 @@ class FlightSoftware(eqx.Module):
         )
         return self.monitors.step(state.monitors, look)
 
+    def _watched(self, state: FswState, monitors: MonitorState, measurements: Measurements) -> EngineWatchState | None:
+        """The engines after this cycle; nothing is known of them while the accelerometers are silent."""
+        if self.engine_watch is None or state.engines is None:
+            return None
+        cycle_s = self.vehicle.cycle_s
+        missing_m_s = self._ordered_m_s(state).dot(self.up_body) - measurements.imu.delta_v_body_m_s.dot(self.up_body)
+        missing_n = jnp.where(monitors.count[int(Monitor.SILENT_ACCELEROMETERS)] > 0.0, 0.0, missing_m_s / cycle_s * state.mass_kg)
+        return self.engine_watch.step(state.engines, state.commands.throttle, missing_n, state.attitude.disturbance_body_n_m, cycle_s)
+
+    def _gone_n(self, state: FswState, mode: int) -> Scalar:
+        """Thrust that a mode has no more, of engines that are not used again."""
+        if self.engine_watch is None or state.engines is None:
+            return jnp.zeros(())
+        gone = self.modes.engines[mode] & jnp.logical_not(self.engine_watch.usable(state.engines))
+        return jnp.sum(jnp.where(gone, self.vehicle.engine_thrust_n, 0.0))
+
     def _attitude_error_rad(self, state: FswState) -> Scalar:
         """Between the axis that pushes and the axis wanted, in the last cycle."""
         now = state.filter.nav.q_lci_body @ self.up_body
@@ -269,7 +291,7 @@ class FlightSoftware(eqx.Module):
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
         reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
         wanted = computed_once(pointing(request.direction_lci, reference))
-        burning = (mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)
+        burning = (mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
@@ -278,7 +300,10 @@ class FlightSoftware(eqx.Module):
         torque = computed_once(torque)
         pushing = burning & jnp.logical_not(self.monitors.acting(monitors, Monitor.ATTITUDE_DIVERGED))
         thrust_n = jnp.where(pushing, request.accel_m_s2 * state.mass_kg, 0.0)
-        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), self.modes.use(mode, burn))
+        use = self.modes.use(mode, burn)
+        if self.engine_watch is not None and state.engines is not None:
+            use = eqx.tree_at(lambda u: u.engines, use, self.engine_watch.used(state.engines, use.engines))
+        allocation, given = self.allocation.allocate(state.allocation, Demand(thrust_n, torque), use)
         devices = DevicesOn(
             accelerometers=self.sequencer.has(sequencer, Action.ACCELEROMETERS_ON),
             altimeter=self.sequencer.has(sequencer, Action.ALTIMETER_ON),

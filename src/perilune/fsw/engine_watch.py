@@ -59,6 +59,11 @@ class EngineWatch(eqx.Module):
         suspect_s = jnp.where(alike, state.suspect_s + dt_s, 0.0)
         return EngineWatchState(mean_n, suspect_s, state.lost | (suspect_s >= self.confirm_s))
 
+    def used(self, state: EngineWatchState, wanted: Bool[Array, " engines"]) -> Bool[Array, " engines"]:
+        """Of the engines of a mode those that are usable; all of them, if that is none: a weak engine is better than no engine."""
+        left = wanted & self.usable(state)
+        return jnp.where(jnp.any(left), left, wanted)
+
     def usable(self, state: EngineWatchState) -> Bool[Array, " engines"]:
         """Engines that are neither lost nor shut for the sake of one that is."""
         lost = state.lost.astype(float)

@@ -45,6 +45,8 @@ class ModeLogic(eqx.Module):
     axial_thrusters: Bool[Array, " modes"]
     axial_torque: Bool[Array, " modes"]
     attitude_thrusters: Bool[Array, " modes"]
+    hold_s: Scalar | None = None  # in one attitude, from the end of braking; a lander without such a leg has none
+    fall_height_m: Scalar | None = None  # the engines are cut at this height; without it they burn to the ground
 
     def init(self, clock_s: Scalar) -> ModeState:
         return ModeState(
@@ -60,17 +62,22 @@ class ModeLogic(eqx.Module):
         burned_m_s = state.burned_m_s + counted_m_s
         burn_done = (mode == Mode.BURN) & ((burned_m_s >= view.burn.delta_v_m_s) | (age_s >= view.burn.timer_s) | view.overdue)
         braked = (view.forward_speed_m_s <= self.gate_horizontal_speed_m_s) | (view.time_to_go_s <= 0.05)
+        after_braking = Mode.PITCH_UP if self.hold_s is None else Mode.ATTITUDE_HOLD
         after_pitch_up = jnp.where(self.approach_wanted, int(Mode.APPROACH), int(Mode.VERTICAL_DESCENT))
-        descending = (mode >= Mode.PITCH_UP) & (mode <= Mode.VERTICAL_DESCENT)
+        descending = (mode >= Mode.PITCH_UP) & (mode < Mode.TOUCHDOWN)
         ready = view.braking_armed & (view.range_to_ignite_m <= 0.0)
         new = mode
         new = jnp.where((mode == Mode.COAST) & (view.clock_s >= view.burn.start_s), int(Mode.BURN), new)
         new = jnp.where(burn_done, int(Mode.COAST), new)
         new = jnp.where((mode == Mode.COAST) & ready, int(Mode.BRAKING), new)
-        new = jnp.where((mode == Mode.BRAKING) & braked, int(Mode.PITCH_UP), new)
+        new = jnp.where((mode == Mode.BRAKING) & braked, int(after_braking), new)
+        if self.hold_s is not None:
+            new = jnp.where((mode == Mode.ATTITUDE_HOLD) & (age_s >= self.hold_s), int(Mode.PITCH_UP), new)
         new = jnp.where((mode == Mode.PITCH_UP) & (self.approach_wanted | (view.thrust_tilt_rad < self.upright_rad)), after_pitch_up, new)
         low = (view.height_m <= self.vertical_height_m) | (view.time_to_go_s <= 0.0) | view.sparing
         new = jnp.where((mode == Mode.APPROACH) & low, int(Mode.VERTICAL_DESCENT), new)
+        if self.fall_height_m is not None:
+            new = jnp.where((mode == Mode.VERTICAL_DESCENT) & (view.height_m <= self.fall_height_m), int(Mode.FREE_FALL), new)
         new = jnp.where(descending & view.touched, int(Mode.TOUCHDOWN), new)
         new = jnp.where((mode == Mode.TOUCHDOWN) & (age_s >= self.secure_s), int(Mode.SURFACE), new)
         changed = new != mode
@@ -83,9 +90,9 @@ class ModeLogic(eqx.Module):
 
     def use(self, mode: Index, burn: BurnRow) -> ActuatorUse:
         """Row of the actuator table; a sum over modes, since a gather by a batched index is slow. What burns in a burn stands in its row."""
-        here = [mode == m for m in range(len(Mode))]
+        here = {m: mode == m for m in self._flown()}
         engines = jnp.zeros(self.engines.shape[-1], dtype=bool)
-        for m, flag in enumerate(here):
+        for m, flag in here.items():
             engines = engines | (flag & self.engines[m])
         return ActuatorUse(
             engines=engines | (here[Mode.BURN] & burn.engines),
@@ -94,9 +101,14 @@ class ModeLogic(eqx.Module):
             attitude_thrusters=_chosen(here, self.attitude_thrusters),
         )
 
+    def _flown(self) -> list[Mode]:
+        """The modes that this lander has."""
+        absent = {Mode.ATTITUDE_HOLD: self.hold_s is None, Mode.FREE_FALL: self.fall_height_m is None}
+        return [mode for mode in Mode if not absent.get(mode, False)]
 
-def _chosen(here: list[Flag], table: Bool[Array, " modes"]) -> Flag:
+
+def _chosen(here: dict[Mode, Flag], table: Bool[Array, " modes"]) -> Flag:
     result = jnp.asarray(False)
-    for m, flag in enumerate(here):
+    for m, flag in here.items():
         result = result | (flag & table[m])
     return result

@@ -213,10 +213,10 @@ def _place(contact: dict[str, Any]) -> str:
 
 def _velocimeter_is_assumed(mission: MissionFile) -> bool:
     """An assumed optical velocimeter stands for one that the operator has not told of."""
-    return isinstance(mission, LanderFile) and (mission.sensors.velocimeter.kind, mission.sensors.velocimeter.source) == (
-        "optical",
-        "assumed",
-    )
+    if not isinstance(mission, LanderFile) or mission.sensors.velocimeter is None:
+        return False
+    unit = mission.sensors.velocimeter
+    return unit.kind == "optical" and unit.source == "assumed"
 
 
 NO_PUBLIC_VELOCIMETER = (

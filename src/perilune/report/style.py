@@ -25,9 +25,11 @@ BAND = {
     Mode.COAST: "#ffffff",
     Mode.BURN: "#eef3fa",
     Mode.BRAKING: "#eef3fa",
+    Mode.ATTITUDE_HOLD: "#fbe9e7",
     Mode.PITCH_UP: "#fdf3e3",
     Mode.APPROACH: "#eef7ee",
     Mode.VERTICAL_DESCENT: "#f4eefa",
+    Mode.FREE_FALL: "#fbe9e7",
     Mode.TOUCHDOWN: "#f1f3f5",
     Mode.SURFACE: "#f1f3f5",
 }

@@ -1,12 +1,13 @@
 """This flight beside the real one: figures that a mission file's `observed` names, as planned and as flown here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from perilune.scenario.moments import of_descent
+from perilune.scenario.beside_descent import of_descent
+from perilune.scenario.moments import Track
 from perilune.scenario.schema_place import ObservedFigure
 from perilune.trajectory.flight_desk import OrderedBurn
 from perilune.trajectory.flightpath import Orbit
@@ -45,7 +46,7 @@ class Flown(NamedTuple):
     burn: Burn | None
     burns: tuple[FlownBurn, ...] = ()
     from_earth_km: Callable[[datetime], float | None] = lambda _: None
-    channels: Mapping[str, np.ndarray] = {}
+    track: Track | None = None
 
 
 DESCENT_ORBIT = "descent orbit"
@@ -72,9 +73,7 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
         return None, crashed["latitude_deg"]
     if figure.name == LONGITUDE and crashed:
         return None, crashed["longitude_deg"]
-    if flown.channels:
-        return None, of_descent(figure.name, figure.unit, flown.time_s, flown.channels, flown.contact)
-    return None, None
+    return None, of_descent(figure.name, figure.unit, flown.track, flown.contact) if flown.track is not None else None
 
 
 def _of_a_moment(name: str, utc: datetime, flown: Flown) -> float | None:

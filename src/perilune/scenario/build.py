@@ -21,7 +21,8 @@ from perilune.moon.frames import moon_orientation
 from perilune.moon.time import Epoch
 from perilune.scenario.beside import Burn
 from perilune.scenario.brought import brought_files
-from perilune.scenario.build_descent import braking_guidance, braking_thrust, thrust_in
+from perilune.scenario.build_control import braking_thrust, thrust_in
+from perilune.scenario.build_descent import braking_guidance
 from perilune.scenario.build_fsw import Moments, build_fsw, orbit_burn_duration_s, timer_factor
 from perilune.scenario.build_world import landing_of, world_of
 from perilune.scenario.disperse import Spread, spread_of
@@ -34,7 +35,7 @@ from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
 from perilune.sim.mission import Mission, Phase, PhaseKind
 from perilune.sim.outcome import Limits
-from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_at_periapsis
+from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_going_down
 from perilune.types import Scalar
 from perilune.world.plant import World
 
@@ -68,6 +69,7 @@ class _Orbits(NamedTuple):
     """The flight's geometry, worked back from the landing."""
 
     ignition: Ellipse
+    ignition_m: float  # radius
     braking_s: float
     arc_rad: float
     start_s: float  # before ignition
@@ -153,27 +155,35 @@ def fault_table(faults: tuple[FaultRow, ...]) -> FaultPlan:
 
 
 def _limits(file: MissionFile) -> Limits:
-    stands = (math.inf,) * 5 + (float(file.vehicle.hull.radius_m),)
+    stands, axis = (math.inf,) * 5 + (float(file.vehicle.hull.radius_m),), None
     if isinstance(file, LanderFile):
         limits = file.limits
         speeds = float(limits.vertical_m_s), float(limits.horizontal_m_s)
         angles = math.radians(limits.tilt_deg), math.radians(limits.slope_deg), math.radians(limits.rest_tilt_deg)
         stands = (*speeds, *angles, 2.0 * float(file.legs.pad_circle_m) / math.sqrt(2.0))
-    return Limits(*(jnp.asarray(number) for number in (*stands, REST_SPEED_M_S, REST_RATE_RAD_S, REST_S)))
+        axis = None if limits.rest_axis is None else vec3(limits.rest_axis).unit()
+    numbers = (*stands, REST_SPEED_M_S, REST_RATE_RAD_S, REST_S)
+    return Limits(*(jnp.asarray(number) for number in numbers), rest_axis_body=axis)
 
 
 def _orbits(file: LanderFile, entry: str, programs: Programs) -> _Orbits:
     orbit, burns = file.orbit, file.burns_from(entry)
     ignition = ellipse_of_altitudes(*(1e3 * km for km in orbit.at_ignition_km))
     before = _before_burn(file) if burns else ignition
+    ignition_m = _ignition_radius_m(file, ignition)
     braking_s, range_m = braking_estimate(file, ignition, programs)
-    mean_radius_m = 0.5 * (ignition.periapsis_m + RADIUS_MOON_M + float(file.site.elevation_m))
+    mean_radius_m = 0.5 * (ignition_m + RADIUS_MOON_M + float(file.site.elevation_m))
     arc_rad = (range_m + float(file.flight_software.braking.gate_downrange_m)) / mean_radius_m
     burn_s = float(orbit.descent.burn_before_ignition_orbits) * ignition.period_s if burns and orbit.descent is not None else 0.0
     start_s = float(orbit.start_before_ignition_orbits) * before.period_s
     if entry != file.entries[-1] and orbit.descent is not None:
         start_s = burn_s + float(orbit.descent.start_before_burn_orbits or 0.0) * before.period_s
-    return _Orbits(ignition, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+    return _Orbits(ignition, ignition_m, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
+
+
+def _ignition_radius_m(file: LanderFile, ellipse: Ellipse) -> float:
+    altitude_km = file.orbit.ignition_altitude_km
+    return ellipse.periapsis_m if altitude_km is None else RADIUS_MOON_M + 1e3 * float(altitude_km)
 
 
 def _before_burn(file: LanderFile) -> Ellipse:
@@ -182,18 +192,19 @@ def _before_burn(file: LanderFile) -> Ellipse:
 
 
 def braking_estimate(file: LanderFile, ellipse: Ellipse, programs: Call = call) -> tuple[float, float]:
-    """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence at the lowest point."""
+    """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence where it begins."""
     guidance: BrakingGuidance = braking_guidance(file)
     thrust_n, exhaust_m_s = braking_thrust(file)
-    speed, radius_m = ellipse.speed_m_s(ellipse.periapsis_m), ellipse.periapsis_m
+    radius_m = _ignition_radius_m(file, ellipse)
+    speed, down_m_s = ellipse.going_down_m_s(radius_m)
     local = LocalState(
         up_lci=vec3((0.0, 0.0, 1.0)),
         downrange_lci=vec3((1.0, 0.0, 0.0)),
         cross_lci=vec3((0.0, 1.0, 0.0)),
         radius_m=jnp.asarray(radius_m),
         altitude_m=jnp.asarray(radius_m - RADIUS_MOON_M),
-        vertical_speed_m_s=jnp.asarray(0.0),
-        v_ground_lci_m_s=vec3((speed, 0.0, 0.0)),
+        vertical_speed_m_s=jnp.asarray(-down_m_s),
+        v_ground_lci_m_s=vec3((speed, 0.0, -down_m_s)),
         ground_speed_m_s=jnp.asarray(0.0),
         gravity_m_s2=jnp.asarray(GM_MOON_M3_S2 / radius_m**2),
     )
@@ -217,7 +228,7 @@ def _coasted(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) ->
 
 
 def _at_ignition(file: LanderFile, world: World, orbits: _Orbits) -> Orbit:
-    """Lowest point of the orbit, on the plane that holds the site when it is reached."""
+    """Where braking begins, at the lowest point of the orbit or on the way down to it, on the plane that holds the site when it is reached."""
     ignition_s = orbits.start_s
     landing_s = ignition_s + orbits.braking_s + FINAL_DESCENT_S
     q_lci_lfme = moon_orientation(world.ephemeris, jnp.asarray(landing_s)).q_lfme_lci.inverse()
@@ -227,7 +238,7 @@ def _at_ignition(file: LanderFile, world: World, orbits: _Orbits) -> Orbit:
         normal = orbit_normal(site, pole, math.radians(file.orbit.inclination_deg), file.orbit.direction == "southbound")
     except PlaneError as error:
         raise ScenarioError(f"orbit.inclination_deg: {error}") from None
-    r_lci_m, v_lci_m_s = state_at_periapsis(orbits.ignition, site, normal, orbits.arc_rad)
+    r_lci_m, v_lci_m_s = state_going_down(orbits.ignition, orbits.ignition_m, site, normal, orbits.arc_rad)
     return Orbit(vec3(r_lci_m), vec3(v_lci_m_s))
 
 

@@ -6,22 +6,25 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from perilune.constants import G0_M_S2, GM_MOON_M3_S2, RADIUS_MOON_M
+from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.guidance import Guidance
-from perilune.fsw.guidance.vertical import VerticalGuidance
+from perilune.fsw.guidance.held import AttitudeHold, FreeFall
+from perilune.fsw.guidance.vertical import Hover, VerticalGuidance
 from perilune.fsw.navigation import belief
 from perilune.fsw.navigation.gate import GatePolicy
-from perilune.math.vector import vec3
+from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.frames import SiteFrame
+from perilune.scenario.build_control import braking_thrust, thrust_in
 from perilune.scenario.build_world import canted, site_of, velocimeter_beams
-from perilune.scenario.schema import LanderFile, MissionFile
+from perilune.scenario.schema import LanderFile
 from perilune.scenario.schema_flight import Gate
 
 COS_INCIDENCE_MIN = 0.4
-# Of the monitor of the ground, where the file says nothing.
-GROUND_MARGIN_M = 100.0
+
+
+NO_VELOCIMETER = belief.VelocimeterBelief((), zero_vec3(), 0.0, 0.0, 0.0, 0.0, COS_INCIDENCE_MIN)
 
 
 class Relief(NamedTuple):
@@ -42,6 +45,8 @@ class Modes(NamedTuple):
     approach_wanted: bool
     vertical_height_m: float
     secure_s: float
+    hold_s: float | None = None
+    fall_height_m: float | None = None
 
 
 class Descent(NamedTuple):
@@ -56,8 +61,6 @@ class Descent(NamedTuple):
     gates: tuple[GatePolicy, GatePolicy]  # of altimeter and velocimeter
     relief: Relief
     modes: Modes
-    touch: tuple[int, int]  # cycles that confirm a touch, and pads that must report it
-    ground_margin_m: float
     gate_downrange_m: float
 
 
@@ -78,6 +81,8 @@ def descent_of(file: LanderFile, scale: float) -> Descent:
         bool(software.approach.wanted),
         float(software.approach.end_altitude_m),
         float(software.monitors.secure_s),
+        None if software.attitude_hold is None else float(software.attitude_hold.duration_s),
+        None if software.free_fall is None else float(software.free_fall.altitude_m),
     )
     return Descent(
         site=site_of(file),
@@ -89,8 +94,6 @@ def descent_of(file: LanderFile, scale: float) -> Descent:
         gates=(gate_policy(software.gates.altimeter), gate_policy(software.gates.velocimeter)),
         relief=relief,
         modes=modes,
-        touch=(int(software.monitors.touchdown_cycles), int(software.monitors.pads_needed)),
-        ground_margin_m=float(software.monitors.ground_margin_m or GROUND_MARGIN_M),
         gate_downrange_m=float(software.braking.gate_downrange_m),
     )
 
@@ -108,41 +111,9 @@ def braking_guidance(file: LanderFile) -> BrakingGuidance:
     )
 
 
-def thrust_in(file: MissionFile, mode: str) -> tuple[float, float]:
-    """Full thrust of everything that burns in a mode (N), and its exhaust speed (m/s), as believed."""
-    burning = [(g.count * float(g.thrust_n) * float(g.throttle_max), float(g.isp_s)) for g in file.engines if mode in g.used_in]
-    burning += [(g.count * float(g.thrust_n), float(g.isp_s)) for g in file.thrusters if mode in g.thrust_in]
-    thrust_n = sum(n for n, _ in burning)
-    flow_kg_s = sum(n / (isp_s * G0_M_S2) for n, isp_s in burning)
-    exhaust_m_s = thrust_n / flow_kg_s if flow_kg_s > 0.0 else 0.0
-    return thrust_n * float(file.belief.thrust_scale or 1.0), exhaust_m_s * float(file.belief.isp_scale or 1.0)
-
-
-def braking_thrust(file: LanderFile) -> tuple[float, float]:
-    """The same in braking, with what axial thrusters give beside their torque while they hold a main engine that pushes askew."""
-    thrust_n, exhaust_m_s = thrust_in(file, "braking")
-    return thrust_n + _held_askew_n(file), exhaust_m_s
-
-
-def _held_askew_n(file: LanderFile) -> float:
-    """Expected thrust of thrusters that only push, from the tolerances of the engine's alignment and of the balance."""
-    holding = [g for g in file.thrusters if g.layout == "axial_ring" and "braking" in g.torque_in and "braking" not in g.thrust_in]
-    if not holding:
-        return 0.0
-    com_m = 0.5 * (float(file.vehicle.com_full_m) + float(file.vehicle.com_empty_m))
-    single = [g for g in file.engines if "braking" in g.used_in]
-    askew_n_m = sum(
-        g.count
-        * float(g.thrust_n)
-        * math.hypot((com_m - g.height_m) * math.radians(file.dispersions.misalignment_deg), 1e-3 * file.dispersions.com_mm)
-        for g in single
-    )
-    # A ring that can only push spends twice the torque over its arm; the mean size of a torque that is normal on two axes is sqrt(pi / 2) sigma.
-    return 2.0 * math.sqrt(0.5 * math.pi) * askew_n_m / float(holding[0].arm_m)
-
-
 def _guidance(file: LanderFile) -> Guidance:
-    approach, vertical = file.flight_software.approach, file.flight_software.vertical_descent
+    software = file.flight_software
+    approach, vertical, hold, fall = software.approach, software.vertical_descent, software.attitude_hold, software.free_fall
     return Guidance(
         braking=braking_guidance(file),
         approach=ApproachGuidance(
@@ -152,6 +123,7 @@ def _guidance(file: LanderFile) -> Guidance:
             end_accel_up_m_s2=GM_MOON_M3_S2 / RADIUS_MOON_M**2 + float(vertical.deceleration_m_s2),
             time_to_go_min_s=3.0,
             tilt_max_rad=math.radians(approach.tilt_max_deg),
+            dive_m_s2=float(approach.dive_m_s2 or 0.0),
         ),
         vertical=VerticalGuidance(
             touchdown_speed_m_s=float(vertical.touchdown_m_s),
@@ -162,12 +134,15 @@ def _guidance(file: LanderFile) -> Guidance:
             horizontal_gain_1_s=float(vertical.horizontal_gain_hz),
             tilt_max_rad=math.radians(vertical.tilt_max_deg),
             tilt_low_rad=math.radians(vertical.tilt_low_deg),
+            hovers=tuple(Hover(float(h.altitude_m), float(h.duration_s), float(h.descent_max_m_s)) for h in software.hovers),
         ),
         approach_wanted=bool(approach.wanted),
         braking_exhaust_m_s=braking_thrust(file)[1],
         approach_thrust_n=thrust_in(file, "approach")[0],
         vertical_thrust_n=thrust_in(file, "vertical_descent")[0],
         terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
+        hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),
+        fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
     )
 
 
@@ -186,8 +161,10 @@ def _altimeter(file: LanderFile, scale: float) -> belief.AltimeterBelief:
 
 def _velocimeter(file: LanderFile, scale: float) -> belief.VelocimeterBelief:
     unit = file.sensors.velocimeter
+    if unit is None:
+        return NO_VELOCIMETER
     return belief.VelocimeterBelief(
-        beams_body=velocimeter_beams(file.sensors),
+        beams_body=velocimeter_beams(unit),
         antenna_from_imu_body_m=vec3(np.asarray(unit.position_m) - np.asarray(file.sensors.imu.position_m)),
         speed_floor_m_s=scale * float(unit.speed_floor_m_s),
         speed_slope=scale * 0.01 * float(unit.speed_percent),

@@ -11,9 +11,7 @@ from perilune.constants import ARCSEC_RAD, G0_M_S2, GM_EARTH_M3_S2, GM_MOON_M3_S
 from perilune.dynamics.thruster_layout import joined
 from perilune.fsw.app import FlightSoftware
 from perilune.fsw.belief import GroundBelief, VehicleBelief
-from perilune.fsw.control.attitude import AttitudeControl, InertiaBelief
-from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
-from perilune.fsw.fdir import Monitor, Monitors
+from perilune.fsw.control.attitude import InertiaBelief
 from perilune.fsw.lumps import BelievedLumps
 from perilune.fsw.modes import ModeLogic
 from perilune.fsw.navigation import belief
@@ -25,7 +23,9 @@ from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.brought import cut
-from perilune.scenario.build_descent import Descent, descent_of, gate_policy, thrust_in
+from perilune.scenario.build_control import allocator, attitude_control, thrust_in
+from perilune.scenario.build_descent import Descent, descent_of, gate_policy
+from perilune.scenario.build_watch import engine_watch, monitors
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
@@ -47,8 +47,6 @@ BIAS_ACCEL_WALK_M_S2_SQRT_S = 1e-7
 BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
 GRAVITY_NOISE_M_S2_SQRT_S = 2e-4
-# Of monitors, where the file says nothing.
-BURN_TIME_FACTOR = 1.15
 
 
 class Moments(NamedTuple):
@@ -68,14 +66,14 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
     software = FlightSoftware(
         navigation=_navigation(file, ephemeris, (ground, descent), moments),
         guidance=descent.guidance,
-        attitude=_attitude(file),
-        allocation=_allocation(file),
+        attitude=attitude_control(file),
+        allocation=allocator(file),
         modes=_modes(file, descent),
         sequencer=Sequencer(
             sequence_table(_sequence(file), [int(row.priority) for row in file.sequence]),
             jnp.asarray(file.flight_software.arrays == "mixed"),
         ),
-        monitors=_monitors(file, descent),
+        monitors=monitors(file),
         vehicle=_vehicle(file, descent, moments),
         inertia=InertiaBelief(
             jnp.asarray(float(file.vehicle.mass_start_kg)),
@@ -86,6 +84,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         ground=ground,
         gate_downrange_m=jnp.asarray(descent.gate_downrange_m),
         up_body=vec3((0.0, 0.0, 1.0)),
+        engine_watch=engine_watch(file),
         orders=_orders(file, moments),
     )
     return jax.tree.map(jnp.array, software)
@@ -171,35 +170,6 @@ def _along_and_across(scale: float, misalignment: float) -> float:
     return math.sqrt((scale**2 + 2.0 * misalignment**2) / 3.0)
 
 
-def _attitude(file: MissionFile) -> AttitudeControl:
-    settings = file.flight_software.attitude
-    turn_rad_s = math.radians(settings.turn_max_deg_s)
-    return AttitudeControl(
-        frequency_rad_s=float(settings.frequency_rad_s),
-        damping=float(settings.damping),
-        rate_max_rad_s=turn_rad_s,
-        decel_max_rad_s2=0.25 * turn_rad_s,
-        observer_tau_s=1.0,
-        disturbance_max_n_m=100.0,
-        request_tau_s=0.5,
-        request_rate_max_rad_s=turn_rad_s,
-        quiet_error_rad=math.radians(settings.dead_band_deg),
-        quiet_lead_s=3.0,
-    )
-
-
-def _allocation(file: MissionFile):
-    layout = joined(*(thruster_layout(group) for group in file.thrusters))
-    vehicle = file.vehicle
-    com_m = np.array([0.0, 0.0, 0.5 * (float(vehicle.com_full_m) + float(vehicle.com_empty_m))])
-    engines = EngineBelief(*(per_unit(file.engines, key) for key in ("thrust_n", "throttle_min", "throttle_max")))
-    axial = np.concatenate([np.full(group.count, group.layout == "axial_ring") for group in file.thrusters])
-    small = ThrusterBelief(
-        layout.position_body_m, layout.push_body, per_unit(file.thrusters, "thrust_n"), per_unit(file.thrusters, "shortest_pulse_s"), axial
-    )
-    return allocation_from_geometry(engines, small, com_m, float(file.flight_software.cycle_s))
-
-
 def _used(groups, key: str) -> np.ndarray:
     """Whether each mode uses each group of units."""
     return np.array([[mode.name.lower() in getattr(group, key) for group in groups] for mode in Mode])
@@ -263,19 +233,3 @@ def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:
         else:
             rows.append((action, Release.BELOW, float(row.below_altitude_m or 0.0)))
     return rows
-
-
-def _monitors(file: MissionFile, descent: Descent) -> Monitors:
-    monitors = file.flight_software.monitors
-    confirm = np.full(len(Monitor), float(monitors.other_cycles))
-    confirm[Monitor.TOUCHDOWN] = float(descent.touch[0])
-    return Monitors(
-        confirm_cycles=jnp.asarray(confirm),
-        acts=jnp.asarray([monitor.name.lower() in ("touchdown", *monitors.act) for monitor in Monitor]),
-        pads_needed=float(descent.touch[1]),
-        burn_time_factor=float(monitors.burn_time_factor or BURN_TIME_FACTOR),
-        ground_margin_m=descent.ground_margin_m,
-        attitude_error_max_rad=math.radians(monitors.attitude_error_deg),
-        propellant_min_kg=float(monitors.propellant_min_kg),
-        accel_share_min=float(monitors.accel_share_min),
-    )

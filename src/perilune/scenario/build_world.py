@@ -21,10 +21,11 @@ from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_sensors import LandingSensors
 from perilune.scenario.schema_sensors import Sensors as SensorsFile
+from perilune.scenario.schema_sensors import Velocimeter as VelocimeterFile
 from perilune.scenario.schema_vehicle import Engines as EnginesFile
 from perilune.scenario.schema_vehicle import Thrusters as ThrustersFile
 from perilune.world.devices import InertialUnitControl
-from perilune.world.landing_gear import GearNumbers, LandingGear, LegLayout, bell_and_roof, gear_from_numbers
+from perilune.world.landing_gear import GearNumbers, LandingGear, LegLayout, bell_and_roof, gear_from_numbers, leg_along
 from perilune.world.mass_properties import MassProperties
 from perilune.world.plant import World
 from perilune.world.propulsion import Engines, Propulsion
@@ -107,7 +108,7 @@ class Landing(NamedTuple):
     gear: LandingGear
     terrain: Terrain
     altimeter: Altimeter
-    velocimeter: Velocimeter
+    velocimeter: Velocimeter | None
     touchdown: TouchdownSwitches
 
 
@@ -118,7 +119,7 @@ def landing_of(file: LanderFile) -> Landing:
         gear=_gear(file),
         terrain=build_terrain(file),
         altimeter=_altimeter(file.sensors, cycle_s),
-        velocimeter=_velocimeter(file.sensors, cycle_s),
+        velocimeter=None if file.sensors.velocimeter is None else _velocimeter(file.sensors.velocimeter, cycle_s),
         touchdown=TouchdownSwitches(jnp.full(file.legs.count, 0.01 * float(file.sensors.touchdown.miss_percent))),
     )
 
@@ -204,7 +205,9 @@ def _gear(file: LanderFile) -> LandingGear:
         n_legs=legs.count,
     )
     corners = bell_and_roof(float(hull.base_m), float(hull.radius_m), float(hull.top_m))
-    return gear_from_numbers(numbers, corners, LegLayout(azimuth_rad=math.radians(legs.azimuth_deg)))
+    layout = LegLayout(azimuth_rad=math.radians(legs.azimuth_deg))
+    own = tuple(leg_along(np.array(pad.position_m), np.array(pad.crushes_along), layout) for pad in legs.pads)
+    return gear_from_numbers(numbers, corners, layout, own)
 
 
 def _tracking(file: MissionFile) -> GroundTracking:
@@ -285,11 +288,10 @@ def _altimeter(file: LandingSensors, cycle_s: float) -> Altimeter:
     )
 
 
-def _velocimeter(file: LandingSensors, cycle_s: float) -> Velocimeter:
-    unit = file.velocimeter
+def _velocimeter(unit: VelocimeterFile, cycle_s: float) -> Velocimeter:
     return Velocimeter(
         r_antenna_body_m=vec3(unit.position_m),
-        beams_body=velocimeter_beams(file),
+        beams_body=velocimeter_beams(unit),
         range_min_m=jnp.asarray(float(unit.range_min_m)),
         range_max_m=jnp.asarray(1e3 * float(unit.range_max_km)),
         incidence_max_rad=jnp.asarray(math.radians(unit.incidence_max_deg)),
@@ -306,8 +308,7 @@ def _velocimeter(file: LandingSensors, cycle_s: float) -> Velocimeter:
     )
 
 
-def velocimeter_beams(file: LandingSensors) -> tuple[Vec3, ...]:
-    unit = file.velocimeter
+def velocimeter_beams(unit: VelocimeterFile) -> tuple[Vec3, ...]:
     return tuple(vec3(beam) for beam in beams_on_cone(float(unit.cant_deg), float(unit.cone_deg), unit.beams))
 
 

@@ -35,12 +35,12 @@ def read_faults(file: MissionFile, faults: Sequence[str]) -> list[FaultWords]:
 
 def unit_counts(file: MissionFile) -> dict[str, int]:
     """How many of each the lander has."""
-    lands = isinstance(file, LanderFile)
+    velocimeter = file.sensors.velocimeter if isinstance(file, LanderFile) else None
     return {
         Units.ENGINE: sum(group.count for group in file.engines),
         Units.THRUSTER: sum(group.count for group in file.thrusters),
-        Units.BEAM: file.sensors.velocimeter.beams if lands else 0,
-        Units.PAD: file.legs.count if lands else 0,
+        Units.BEAM: 0 if velocimeter is None else velocimeter.beams,
+        Units.PAD: file.legs.count if isinstance(file, LanderFile) else 0,
     }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from perilune.scenario.errors import ScenarioError, from_validation, nearest
-from perilune.scenario.schema import MissionFile, of_tables
+from perilune.scenario.schema import LanderFile, MissionFile, of_tables
 from perilune.scenario.schema_flight import AsFlown
 
 VARIANTS = ("nominal", "as-flown", "mended")
@@ -39,6 +39,14 @@ def load(name_or_path: str | Path) -> MissionFile:
         )
     text = resources.files("perilune.missions").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
     return mission_from_text(text, f"{name_or_path}.toml")
+
+
+def load_lander(name_or_path: str | Path) -> LanderFile:
+    """The same of a mission that lands."""
+    mission = load(name_or_path)
+    if not isinstance(mission, LanderFile):
+        raise ScenarioError(f"{mission.name} does not land: it stays in orbit")
+    return mission
 
 
 def mission_from_text(text: str, origin: str = "mission") -> MissionFile:

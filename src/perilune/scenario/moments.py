@@ -1,105 +1,116 @@
-"""Figures of a descent at its telling moments: what a mission file's `observed` names, out of a flight's record."""
+"""Telling moments of a descent that went wrong, as figures that a mission file's `observed` names."""
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from perilune.wire.telemetry import Mode
 
-# Channels of a record that the figures need.
+# Below this much propellant the tanks count as empty.
+EMPTY_KG = 0.5
+AT_HEIGHT = re.compile(r"^speed at ([\d.]+) (m|km)\b")
+METRES = {"m": 1.0, "km": 1e3}
+
+# Channels of a record that a track is made of, in its order.
 CHANNELS = (
+    "downlink/mode",
     "truth/altitude_m",
     "truth/vertical_speed_m_s",
     "truth/horizontal_speed_m_s",
     "truth/propellant_kg",
-    "downlink/mode",
     "downlink/altitude_m",
     "downlink/altimeter_fresh",
 )
 
-# Below this much propellant the tanks count as empty.
-EMPTY_KG = 0.5
-SCALES = {"m": 1.0, "km": 1e3, "m/s": 1.0, "s": 1.0, "min": 60.0}
-AT_HEIGHT = re.compile(r"^speed at ([\d.]+) (m|km)\b")
-
-Record = Mapping[str, np.ndarray]
+Contact = Mapping[str, Any] | None
 
 
-def of_descent(name: str, unit: str, time_s: np.ndarray, record: Record, contact: Mapping[str, Any] | None) -> float | None:
-    """The figure of one lander in its unit; None where the name means nothing here, or the flight never came to it.
+class Track(NamedTuple):
+    """The powered descent of one lander, a row a tick: the truth, and the height that flight software believed."""
 
-    `record` holds CHANNELS, one row a tick, `time_s` the mission elapsed time of the rows.
-    """
-    if unit not in SCALES:
-        return None
-    descent = _descent(record)
+    time_s: np.ndarray
+    mode: np.ndarray
+    height_m: np.ndarray  # over the ground
+    down_m_s: np.ndarray
+    level_m_s: np.ndarray
+    propellant_kg: np.ndarray
+    believed_m: np.ndarray
+    ranged: np.ndarray  # whether a range was heard
+
+    @property
+    def descending(self) -> np.ndarray:
+        """Rows from the start of braking to the touch."""
+        return (self.mode >= Mode.BRAKING) & (self.mode < Mode.TOUCHDOWN)
+
+    def first(self, rows: np.ndarray) -> int | None:
+        """First of the rows of the descent."""
+        rows = rows & self.descending
+        return int(np.argmax(rows)) if np.any(rows) else None
+
+    def span(self, words: str) -> tuple[int, int] | None:
+        """First row of a mode, and the first after it; ignition is the beginning of braking, and lasts no time."""
+        mode = Mode.__members__.get({"ignition": "BRAKING", "the descent-orbit burn": "BURN"}.get(words, words.replace(" ", "_").upper()))
+        rows = np.flatnonzero(self.mode == mode) if mode is not None else np.zeros(0, dtype=int)
+        if rows.size == 0:
+            return None
+        after = min(int(rows[-1]) + 1, len(self.time_s) - 1)
+        return int(rows[0]), int(rows[0]) if words == "ignition" else after
+
+    def speed_m_s(self, row: int | None) -> float | None:
+        return None if row is None else float(np.hypot(self.down_m_s[row], self.level_m_s[row]))
+
+    def height_at_m(self, row: int | None) -> float | None:
+        return None if row is None else float(self.height_m[row])
+
+
+def track_of(time_s: np.ndarray, channels: Mapping[str, np.ndarray]) -> Track | None:
+    """From a flight's record; None where the record lacks what a track needs."""
+    return Track(time_s, *(channels[name] for name in CHANNELS)) if all(name in channels for name in CHANNELS) else None
+
+
+def of_moment(name: str, track: Track, contact: Contact) -> float | None:
+    """The figure in SI units; None if the name tells of something else, or this flight did not come so far."""
     if height := AT_HEIGHT.match(name):
-        value = _speed_m_s(record, _first(descent & (record["truth/altitude_m"] <= float(height[1]) * SCALES[height[2]])))
-    elif name in FIGURES:
-        value = FIGURES[name](time_s, record, descent, contact)
-    else:
-        return None
-    return None if value is None else value / SCALES[unit]
+        return track.speed_m_s(track.first(track.height_m <= float(height[1]) * METRES[height[2]]))
+    return FIGURES[name](track, contact) if name in FIGURES else None
 
 
-def _descent(record: Record) -> np.ndarray:
-    """Rows from the start of braking to the touch."""
-    mode = record["downlink/mode"]
-    return (mode >= Mode.BRAKING) & (mode <= Mode.VERTICAL_DESCENT)
-
-
-def _first(rows: np.ndarray) -> int | None:
-    return int(np.argmax(rows)) if np.any(rows) else None
-
-
-def _speed_m_s(record: Record, row: int | None) -> float | None:
-    if row is None:
-        return None
-    return float(np.hypot(record["truth/vertical_speed_m_s"][row], record["truth/horizontal_speed_m_s"][row]))
-
-
-def _height_m(record: Record, row: int | None) -> float | None:
-    return None if row is None else float(record["truth/altitude_m"][row])
-
-
-def _held_for_zero(record: Record, descent: np.ndarray) -> int | None:
+def _held_for_zero(track: Track) -> int | None:
     """Where flight software first believes itself on the ground."""
-    return _first(descent & (record["downlink/altitude_m"] <= 0.0))
+    return track.first(track.believed_m <= 0.0)
 
 
-def _empty_s(time_s: np.ndarray, record: Record, descent: np.ndarray) -> float | None:
-    row = _first(descent & (record["truth/propellant_kg"] <= EMPTY_KG))
-    return None if row is None else float(time_s[row])
+def _first_range(track: Track) -> int | None:
+    return track.first(track.ranged > 0.0)
 
 
-def _from_zero_to_empty(time_s: np.ndarray, record: Record, descent: np.ndarray, contact: Mapping[str, Any] | None) -> float | None:
-    row, empty_s = _held_for_zero(record, descent), _empty_s(time_s, record, descent)
-    return None if row is None or empty_s is None else empty_s - float(time_s[row])
+def _empty_s(track: Track) -> float | None:
+    row = track.first(track.propellant_kg <= EMPTY_KG)
+    return None if row is None else float(track.time_s[row])
 
 
-def _from_empty_to_ground(time_s: np.ndarray, record: Record, descent: np.ndarray, contact: Mapping[str, Any] | None) -> float | None:
-    empty_s = _empty_s(time_s, record, descent)
+def _from_zero_to_empty(track: Track, contact: Contact) -> float | None:
+    row, empty_s = _held_for_zero(track), _empty_s(track)
+    return None if row is None or empty_s is None else empty_s - float(track.time_s[row])
+
+
+def _from_empty_to_ground(track: Track, contact: Contact) -> float | None:
+    empty_s = _empty_s(track)
     return None if empty_s is None or contact is None else contact["met_s"] - empty_s
 
 
-def _of_contact(key: str) -> Callable:
-    return lambda time_s, record, descent, contact: None if contact is None else contact[key]
-
-
-def _impact_speed(time_s: np.ndarray, record: Record, descent: np.ndarray, contact: Mapping[str, Any] | None) -> float | None:
+def _impact_speed(track: Track, contact: Contact) -> float | None:
     return None if contact is None else float(np.hypot(contact["vertical_speed_m_s"], contact["horizontal_speed_m_s"]))
 
 
-FIGURES: dict[str, Callable] = {
-    "height of the first valid range": lambda t, r, d, c: _height_m(r, _first(d & (r["downlink/altimeter_fresh"] > 0.0))),
-    "speed at the first valid range": lambda t, r, d, c: _speed_m_s(r, _first(d & (r["downlink/altimeter_fresh"] > 0.0))),
-    "true height when the software held it for zero": lambda t, r, d, c: _height_m(r, _held_for_zero(r, d)),
+FIGURES: dict[str, Callable[[Track, Contact], float | None]] = {
+    "height of the first valid range": lambda track, _: track.height_at_m(_first_range(track)),
+    "speed at the first valid range": lambda track, _: track.speed_m_s(_first_range(track)),
+    "true height when the software held it for zero": lambda track, _: track.height_at_m(_held_for_zero(track)),
     "from that moment to empty tanks": _from_zero_to_empty,
     "from empty tanks to the ground": _from_empty_to_ground,
-    "distance of the impact from the target": _of_contact("miss_m"),
+    "distance of the impact from the target": lambda _, contact: None if contact is None else contact["miss_m"],
     "speed of the impact": _impact_speed,
-    "sideways speed of the impact": _of_contact("horizontal_speed_m_s"),
-    "downward speed of the impact": _of_contact("vertical_speed_m_s"),
 }

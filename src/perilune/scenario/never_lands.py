@@ -14,19 +14,19 @@ from perilune.fsw.guidance.guidance import Guidance
 from perilune.fsw.guidance.vertical import VerticalGuidance
 from perilune.fsw.navigation import belief
 from perilune.fsw.navigation.gate import GatePolicy
-from perilune.math.vector import Vec3, vec3, zero_vec3
+from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.frames import Selenographic, SiteFrame, site_frame
 from perilune.moon.terrain import spherical_terrain
-from perilune.scenario.build_descent import COS_INCIDENCE_MIN, GROUND_MARGIN_M, Descent, Modes, Relief, thrust_in
-from perilune.scenario.build_world import Landing, beams_on_cone
+from perilune.scenario.build_control import thrust_in
+from perilune.scenario.build_descent import COS_INCIDENCE_MIN, NO_VELOCIMETER, Descent, Modes, Relief
+from perilune.scenario.build_world import Landing
 from perilune.scenario.schema import MissionFile
 from perilune.world.landing_gear import GearNumbers, LandingGear, bell_and_roof, gear_from_numbers
 from perilune.world.sensors.altimeter import Altimeter
 from perilune.world.sensors.touchdown import TouchdownSwitches
-from perilune.world.sensors.velocimeter import Velocimeter
 
 # Places and directions must be something.
-DOWN, CORNERS, BEAMS, CONE_DEG = (0.0, 0.0, -1.0), 3, 3, 20.0
+DOWN, CORNERS = (0.0, 0.0, -1.0), 3
 # A unit that is never due costs nothing.
 NEVER_TICKS = 2**30
 RANGED = (
@@ -38,18 +38,6 @@ RANGED = (
     "mount_sigma_rad",
     "noise_floor_m",
     "noise_slope",
-)
-TIMED = (
-    "range_min_m",
-    "range_max_m",
-    "incidence_max_rad",
-    "speed_noise_floor_m_s",
-    "speed_noise_slope",
-    "speed_scale_sigma",
-    "range_noise_floor_m",
-    "range_noise_slope",
-    "range_scale_sigma",
-    "mount_sigma_rad",
 )
 NEVER = GatePolicy(threshold_sigmas=0.0, innovation_limit=0.0, readmit_after=math.inf, give_up_after=math.inf)
 # Smooth ground, as the filter takes it: it has no reading of it.
@@ -63,14 +51,14 @@ def _site() -> SiteFrame:
 
 def no_landing(file: MissionFile) -> Landing:
     """Of the world."""
-    zero, beams = jnp.asarray(0.0), tuple(vec3(beam) for beam in beams_on_cone(0.0, CONE_DEG, BEAMS))
+    zero = jnp.asarray(0.0)
     never = {"dropout_probability": jnp.asarray(1.0), "period_ticks": jnp.asarray(NEVER_TICKS)}
     return Landing(
         site=_site(),
         gear=_hull(file),
         terrain=spherical_terrain(),
         altimeter=Altimeter(zero_vec3(), vec3(DOWN), (vec3(DOWN),), **dict.fromkeys(RANGED, zero), **never),
-        velocimeter=Velocimeter(zero_vec3(), beams, **dict.fromkeys(TIMED, zero), **never, ranges_told=jnp.asarray(False)),
+        velocimeter=None,
         touchdown=TouchdownSwitches(jnp.ones(CORNERS)),
     )
 
@@ -100,16 +88,9 @@ def no_descent(file: MissionFile) -> Descent:
         guidance=guidance,
         braking=(thrust_n, exhaust_m_s),
         altimeter=belief.AltimeterBelief(vec3(DOWN), zero_vec3(), 1.0, 0.0, COS_INCIDENCE_MIN),
-        velocimeter=_deaf_velocimeter(),
+        velocimeter=NO_VELOCIMETER,
         gates=(NEVER, NEVER),
         relief=SMOOTH,
         modes=Modes(1.0, 0.1, False, 100.0, 1.0),
-        touch=(1, CORNERS),
-        ground_margin_m=GROUND_MARGIN_M,
         gate_downrange_m=0.0,
     )
-
-
-def _deaf_velocimeter() -> belief.VelocimeterBelief:
-    beams: tuple[Vec3, ...] = tuple(vec3(beam) for beam in beams_on_cone(0.0, CONE_DEG, BEAMS))
-    return belief.VelocimeterBelief(beams, zero_vec3(), 1.0, 0.0, 1.0, 0.0, COS_INCIDENCE_MIN)

@@ -13,6 +13,7 @@ from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
 from perilune.scenario.in_orbit import misses, watched
+from perilune.scenario.moments import track_of
 from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.sim.mission import Phase, PhaseKind
@@ -42,7 +43,7 @@ class Story(NamedTuple):
             "met_s": self.time_s[some],
             "r_lci_m": self.channels["truth/r_lci_m"][some],
             "q_lci_body": self.channels["truth/q_lci_body"][some],
-            "burning": ((mode >= Mode.BURN) & (mode <= Mode.VERTICAL_DESCENT)).astype(float),
+            "burning": ((mode >= Mode.BURN) & (mode < Mode.FREE_FALL)).astype(float),
             "devices_on": np.ones(len(mode)),
         }
         asleep = {**self.coasts, "burning": np.zeros(len(self.coasts["met_s"])), "devices_on": np.zeros(len(self.coasts["met_s"]))}
@@ -75,7 +76,16 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "burns": [_burn(plan, burn) for burn in story.burns],
         **({"as_flown": file.as_flown.model_dump(mode="json")} if asked["variant"] != "nominal" and file.as_flown else {}),
         "observed": _observed(
-            file, Flown(time_s, channels["downlink/mode"], contact, plan.burn, story.burns, _from_earth_km(plan, story.coasts), channels)
+            file,
+            Flown(
+                time_s,
+                channels["downlink/mode"],
+                contact,
+                plan.burn,
+                story.burns,
+                _from_earth_km(plan, story.coasts),
+                track_of(time_s, channels),
+            ),
         ),
     }
 

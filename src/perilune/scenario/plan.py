@@ -11,7 +11,7 @@ from perilune.moon.earth_field import earth_field
 from perilune.moon.gravity import SphericalHarmonicField, field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.build import braking_estimate
-from perilune.scenario.build_descent import braking_thrust
+from perilune.scenario.build_control import braking_thrust
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.programs import Programs, kept_programs

@@ -76,6 +76,14 @@ class Braking(Table):
     freeze_s: Positive = Field(description="the solution is held below this time to go")
 
 
+class AttitudeHold(Table):
+    """A leg after braking in one attitude and at one throttle, for cameras or altimeters to look."""
+
+    duration_s: Positive
+    tilt_deg: AcuteAngle = Field(description="of the thrust from the vertical, against the motion, where the hold begins")
+    thrust_share: ThrottleShare = Field(description="of all that burns in braking, at full")
+
+
 class PitchUp(Table):
     upright_deg: AcuteAngle = Field(description="pitch-up ends at this tilt")
 
@@ -88,6 +96,9 @@ class Approach(Table):
     end_altitude_m: Positive
     end_vertical_m_s: NonNegative = Field(description="downward")
     tilt_max_deg: AcuteAngle
+    dive_m_s2: NonNegative | None = Field(
+        default=None, description="the fall may be sped up by it at first and slowed down at last; none: an even fall"
+    )
 
 
 class VerticalDescent(Table):
@@ -101,6 +112,21 @@ class VerticalDescent(Table):
     horizontal_gain_hz: Positive
     tilt_max_deg: AcuteAngle
     tilt_low_deg: AcuteAngle
+
+
+class Hover(Table):
+    """A stop in vertical descent, over the ground below."""
+
+    altitude_m: Positive
+    duration_s: Positive
+    descent_max_m_s: Positive = Field(description="after it")
+
+
+class FreeFall(Table):
+    """The engines are cut above the ground."""
+
+    altitude_m: Positive = Field(description="of the centre of mass, as believed")
+    tilt_deg: AcuteAngle = Field(description="held while it falls, toward +x")
 
 
 class Attitude(Table):
@@ -134,6 +160,13 @@ class LandingMonitors(Monitors):
     )
 
 
+class EngineOut(Table):
+    """Finds the engine that has failed, shuts it, and its opposite in a ring, and shares the thrust among the others."""
+
+    confirm_s: Positive
+    act: bool = True
+
+
 class FlightSoftware(Table):
     """Settings of flight software."""
 
@@ -143,6 +176,7 @@ class FlightSoftware(Table):
     orbit_burn: OrbitBurn | None = None
     attitude: Attitude
     monitors: Monitors
+    engine_out: EngineOut | None = None
 
 
 class LandingSoftware(FlightSoftware):
@@ -150,10 +184,23 @@ class LandingSoftware(FlightSoftware):
 
     gates: LandingGates
     braking: Braking
+    attitude_hold: AttitudeHold | None = None
     pitch_up: PitchUp
     approach: Approach
     vertical_descent: VerticalDescent
+    hovers: tuple[Hover, ...] = Field(default=(), description="from the highest down")
+    free_fall: FreeFall | None = None
     monitors: LandingMonitors
+
+    @model_validator(mode="after")
+    def _comes_down(self) -> "LandingSoftware":
+        heights = [float(hover.altitude_m) for hover in self.hovers]
+        if heights != sorted(heights, reverse=True) or len(set(heights)) < len(heights):
+            raise complain(("hovers", f"stand at {', '.join(f'{height:g}' for height in heights)} m; give them from the highest down"))
+        if self.hovers and heights[-1] <= self.vertical_descent.low_altitude_m:
+            given = f"is {heights[-1]:g}; it must be above vertical_descent.low_altitude_m, {self.vertical_descent.low_altitude_m:g}"
+            raise complain((f"hovers[{len(heights) - 1}].altitude_m", given))
+        return self
 
 
 class AsFlown(Table):

@@ -97,6 +97,10 @@ class Orbit(Table):
     inclination_deg: Angle
     direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
     periapsis: Literal["at_ignition"] = Field(default="at_ignition", description="where the lowest point lies")
+    ignition_altitude_km: Positive | None = Field(
+        default=None,
+        description="of the orbit where braking begins, on the way down to its lowest point; that point itself, if it is not given",
+    )
     start_before_ignition_orbits: Positive = Field(description="how long before ignition a flight from the last entry starts")
     descent: DescentOrbit | None = None
 
@@ -114,6 +118,9 @@ class Orbit(Table):
         low_km, high_km = self.at_ignition_km
         if low_km > high_km:
             raise complain(("descent.periapsis_altitude_km", f"is {low_km:g}; it must be at most the highest altitude, {high_km:g}"))
+        if self.ignition_altitude_km is not None and not low_km <= self.ignition_altitude_km <= high_km:
+            allowed = f"between the lowest and the highest altitude, {low_km:g} and {high_km:g}"
+            raise complain(("ignition_altitude_km", f"is {self.ignition_altitude_km:g}; it must lie {allowed}"))
         if self.periapsis_altitude_km > self.apoapsis_altitude_km:
             allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
             raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))

@@ -72,7 +72,7 @@ class Altimeter(Table):
 class Velocimeter(Table):
     """Doppler beams on a cone."""
 
-    kind: Literal["radar", "optical"]
+    kind: Literal["radar", "laser", "optical"]
     position_m: Position
     cant_deg: Cant
     beams: Annotated[int, Field(ge=3, le=8)]
@@ -129,5 +129,5 @@ class LandingSensors(Sensors):
     """Every unit aboard a lander."""
 
     altimeter: Altimeter
-    velocimeter: Velocimeter
+    velocimeter: Velocimeter | None = None
     touchdown: Touchdown

@@ -5,11 +5,26 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from perilune.scenario.schema_quantity import complain
-from perilune.scenario.schema_table import AcuteAngle, Count, NonNegative, Number, Percent, Positive, PositiveTriplet, Share, Table, Within
+from perilune.scenario.schema_table import (
+    AcuteAngle,
+    Count,
+    Direction,
+    NonNegative,
+    Number,
+    Percent,
+    Position,
+    Positive,
+    PositiveTriplet,
+    Share,
+    Table,
+    Within,
+)
 
-ModeName: TypeAlias = Literal["coast", "burn", "braking", "pitch_up", "approach", "vertical_descent"]
+ModeName: TypeAlias = Literal["coast", "burn", "braking", "attitude_hold", "pitch_up", "approach", "vertical_descent", "free_fall"]
 Azimuth: TypeAlias = Annotated[Number, Within(-360, 360, "degrees from body x toward body y")]
 ThrottleShare: TypeAlias = Annotated[Number, Within(0, 1.2, "a share of full thrust", above=True)]
+# No lander's legs take more; a limit beyond would call a wreck a landing.
+TouchSpeed: TypeAlias = Annotated[Number, Within(0, 15, "metres a second that legs can take", above=True)]
 Isp: TypeAlias = Annotated[Number, Within(50, 1000, "seconds")]
 
 
@@ -77,6 +92,9 @@ class Engines(Table):
     ring_azimuth_deg: Azimuth = Field(description="of the first engine of the ring")
     height_m: NonNegative
     used_in: tuple[ModeName, ...]
+    relit: bool = Field(
+        default=False, description="shut and lit again in vertical descent, where its least thrust is too much for hovering"
+    )
 
     @model_validator(mode="after")
     def _has_a_band(self) -> "Engines":
@@ -122,25 +140,54 @@ class Slosh(Table):
     offset_max_m: Positive
 
 
+class Pad(Table):
+    """A pad that stands somewhere else than evenly on a circle."""
+
+    position_m: Position
+    crushes_along: Direction = Field(description="from the pad into the body: the way in which its leg crushes")
+
+    @model_validator(mode="after")
+    def _crushes_somewhere(self) -> "Pad":
+        if not any(self.crushes_along):
+            raise complain(("crushes_along", "is [0, 0, 0]; it must point from the pad into the body"))
+        return self
+
+
 class Legs(Table):
-    """Equal crushable legs, evenly about the axis."""
+    """Equal crushable legs, evenly about the axis, or where `pads` says."""
 
     count: Annotated[int, Field(ge=3, le=6)]
-    pad_circle_m: Positive
+    pad_circle_m: Positive = Field(description="radius of the circle of the pads; with `pads`, half of the ground that they take up")
     pad_radius_m: Positive
     stroke_m: Positive
     crush_n: Positive
     azimuth_deg: Azimuth
+    pads: tuple[Pad, ...] = Field(default=(), description="for a lander that does not come to rest upright")
+
+    @model_validator(mode="after")
+    def _pads_are_counted(self) -> "Legs":
+        if self.pads and len(self.pads) != self.count:
+            raise complain(("count", f"is {self.count}, and there are {len(self.pads)} pads; give as many"))
+        return self
 
 
 class Limits(Table):
     """What counts as a landing."""
 
-    vertical_m_s: Positive
-    horizontal_m_s: Positive
+    vertical_m_s: TouchSpeed
+    horizontal_m_s: TouchSpeed
     tilt_deg: AcuteAngle = Field(description="from the local vertical, at the first touch")
     slope_deg: AcuteAngle
     rest_tilt_deg: AcuteAngle = Field(description="at rest, it stands on its legs up to this tilt")
+    rest_axis: Direction | None = Field(
+        default=None, description="the axis that points up in the attitude in which it means to rest, if not +z"
+    )
+
+    @model_validator(mode="after")
+    def _rests_somehow(self) -> "Limits":
+        if self.rest_axis is not None and not any(self.rest_axis):
+            raise complain(("rest_axis", "is [0, 0, 0]; it must point somewhere"))
+        return self
 
 
 class Dispersions(Table):

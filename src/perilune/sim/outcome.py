@@ -42,6 +42,7 @@ class Limits(eqx.Module):
     rest_speed_m_s: Scalar
     rest_rate_rad_s: Scalar
     rest_s: Scalar  # how long it must stay below both
+    rest_axis_body: Vec3 | None = None  # points up in the attitude in which it means to rest; without one, +z
 
 
 class Contact(eqx.Module):
@@ -75,7 +76,7 @@ class Verdict(eqx.Module):
         motion = after.seen
         moving = (motion.v_lfme_in_lfme_m_s.norm() > limits.rest_speed_m_s) | (motion.omega_body_lci_rad_s.norm() > limits.rest_rate_rad_s)
         quiet_s = jnp.where(after.touch.ever & ~moving, self.quiet_s + after.increments.dt_s, 0.0)
-        tilt_rad = _tilt(after)
+        tilt_rad = _tilt(after, limits.rest_axis_body)
         outcome = _judged(after, contact, limits, quiet_s, tilt_rad)
         open_yet = self.outcome == Outcome.FLYING
         ends = open_yet & (outcome != Outcome.FLYING)
@@ -103,9 +104,10 @@ class Verdict(eqx.Module):
         )
 
 
-def _tilt(state: WorldState) -> Scalar:
+def _tilt(state: WorldState, axis_body: Vec3 | None = None) -> Scalar:
+    """Of +z, or of another axis, from the vertical."""
     up = state.seen.r_lfme_m.unit()
-    axis = state.seen.q_lfme_body @ Vec3(0.0, 0.0, 1.0)
+    axis = state.seen.q_lfme_body @ (Vec3(0.0, 0.0, 1.0) if axis_body is None else axis_body)
     return jnp.arccos(jnp.clip(axis.dot(up), -1.0, 1.0))
 
 

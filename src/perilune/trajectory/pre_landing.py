@@ -37,6 +37,11 @@ class Ellipse(NamedTuple):
         """Vis viva."""
         return math.sqrt(GM_MOON_M3_S2 * (2.0 / radius_m - 1.0 / self.semi_major_axis_m))
 
+    def going_down_m_s(self, radius_m: float) -> tuple[float, float]:
+        """Horizontal speed, and speed downward on the way to the lowest point."""
+        forward_m_s = self.speed_m_s(self.periapsis_m) * self.periapsis_m / radius_m
+        return forward_m_s, math.sqrt(max(0.0, self.speed_m_s(radius_m) ** 2 - forward_m_s**2))
+
 
 def ellipse_of_altitudes(periapsis_altitude_m: float, apoapsis_altitude_m: float) -> Ellipse:
     return Ellipse(RADIUS_MOON_M + periapsis_altitude_m, RADIUS_MOON_M + apoapsis_altitude_m)
@@ -64,9 +69,10 @@ def orbit_normal(site: Array3, pole: Array3, inclination_rad: float, southbound:
     return next(n for n in normals if (np.cross(n, site) @ pole < 0.0) == southbound)
 
 
-def state_at_periapsis(ellipse: Ellipse, site: Array3, normal: Array3, arc_before_site_rad: float) -> tuple[Array3, Array3]:
-    """Position and velocity at the lowest point, an arc before the site along the way of flight [m, m/s]."""
+def state_going_down(ellipse: Ellipse, radius_m: float, site: Array3, normal: Array3, arc_before_site_rad: float) -> tuple[Array3, Array3]:
+    """Position and velocity at a radius on the way down to the lowest point, or there, an arc before the site along the way of flight [m, m/s]."""
     along = np.cross(normal, site)
     up = math.cos(arc_before_site_rad) * site - math.sin(arc_before_site_rad) * along
     forward = np.cross(normal, up)
-    return ellipse.periapsis_m * up, ellipse.speed_m_s(ellipse.periapsis_m) * forward
+    forward_m_s, down_m_s = ellipse.going_down_m_s(radius_m)
+    return radius_m * up, forward_m_s * forward - down_m_s * up

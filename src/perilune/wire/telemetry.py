@@ -17,11 +17,13 @@ class Mode(enum.IntEnum):
     COAST = 0
     BURN = 1  # corrections, insertion, trims, the way to the descent orbit
     BRAKING = 2
-    PITCH_UP = 3
-    APPROACH = 4
-    VERTICAL_DESCENT = 5
-    TOUCHDOWN = 6
-    SURFACE = 7
+    ATTITUDE_HOLD = 3
+    PITCH_UP = 4
+    APPROACH = 5
+    VERTICAL_DESCENT = 6
+    FREE_FALL = 7
+    TOUCHDOWN = 8
+    SURFACE = 9
 
 
 class GateReport(eqx.Module):

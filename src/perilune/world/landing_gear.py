@@ -152,10 +152,24 @@ def _leg(azimuth_rad: float, pad_circle_m: float, layout: LegLayout) -> Leg:
     side = np.cross(up, out)
     primary = math.cos(layout.tilt_rad) * up - math.sin(layout.tilt_rad) * out
     across = -math.cos(layout.tilt_rad) * out - math.sin(layout.tilt_rad) * up
+    return _leg_of(pad_circle_m * out, (primary, across, side), layout)
+
+
+def leg_along(r_pad_body_m: Float[np.ndarray, "3"], crushes_along: Float[np.ndarray, "3"], layout: LegLayout) -> Leg:
+    """A leg anywhere on the body [m], which crushes along a direction from its pad into the body."""
+    primary = crushes_along / np.linalg.norm(crushes_along)
+    side = np.cross(primary, np.eye(3)[np.argmin(np.abs(primary))])
+    side /= np.linalg.norm(side)
+    return _leg_of(r_pad_body_m, (primary, np.cross(side, primary), side), layout)
+
+
+def _leg_of(r_pad_body_m: Float[np.ndarray, "3"], axes: tuple[np.ndarray, np.ndarray, np.ndarray], layout: LegLayout) -> Leg:
+    """From the direction of the primary, and two across it between which the secondaries open."""
+    primary, across, side = axes
     inward, aside = math.cos(layout.spread_rad) * across, math.sin(layout.spread_rad) * side
     gradients = np.stack([primary, layout.lever * (inward + aside), layout.lever * (inward - aside)])
     duals = np.linalg.inv(gradients).T
-    return Leg(vec3(pad_circle_m * out), (vec3(duals[0]), vec3(duals[1]), vec3(duals[2])))
+    return Leg(vec3(r_pad_body_m), (vec3(duals[0]), vec3(duals[1]), vec3(duals[2])))
 
 
 def plain_strut(load_n: float, stroke_m: float) -> Strut:
@@ -187,8 +201,10 @@ class GearNumbers(eqx.Module):
     n_legs: int = 4
 
 
-def gear_from_numbers(numbers: GearNumbers, r_hull_body_m: Sequence[Vec3], layout: LegLayout | None = None) -> LandingGear:
-    """A gear whose legs crush at one level.
+def gear_from_numbers(
+    numbers: GearNumbers, r_hull_body_m: Sequence[Vec3], layout: LegLayout | None = None, legs: tuple[Leg, ...] = ()
+) -> LandingGear:
+    """A gear whose legs crush at one level; evenly about the axis, or the `legs` given.
 
     **Assumed**: secondaries hold the same load as primaries, both ways, over half the stroke; contact stiffness and damping as named above.
     """
@@ -198,7 +214,7 @@ def gear_from_numbers(numbers: GearNumbers, r_hull_body_m: Sequence[Vec3], layou
     damping_n_s_m = 2.0 * DAMPING_RATIO * math.sqrt(stiffness_n_m * numbers.touchdown_mass_kg / numbers.n_legs)
     hull_crush_n = HULL_CRUSH_RATIO * numbers.crush_load_n
     gear = LandingGear(
-        legs=symmetric_legs(numbers.n_legs, numbers.pad_circle_m, shape),
+        legs=legs or symmetric_legs(numbers.n_legs, numbers.pad_circle_m, shape),
         primary=plain_strut(load_n, numbers.stroke_m),
         secondary=plain_strut(load_n, SECONDARY_STROKE_RATIO * numbers.stroke_m),
         pad=ContactLaw(stiffness_n_m, damping_n_s_m, numbers.friction, 0.0, numbers.bearing_pa_m * numbers.pad_area_m2),

@@ -37,6 +37,18 @@ class AllocationState(eqx.Module):
     """Torque asked for and not given because its pulses were too short; it is carried to the next cycle."""
 
     residual_body_n_m: Vec3
+    lit: Flag | None = None  # engines that are shut and lit again as they are needed
+
+
+class Relight(eqx.Module):
+    """Engines whose least thrust is too much for hovering: lit when more is asked for than `on_n`, shut below `off_n`."""
+
+    engines: Bool[Array, " engines"]
+    on_n: Scalar
+    off_n: Scalar
+
+    def lit(self, before: Flag, thrust_n: Scalar) -> Flag:
+        return jnp.where(before, thrust_n > self.off_n, thrust_n >= self.on_n)
 
 
 class EngineShares(eqx.Module):
@@ -82,12 +94,17 @@ class Allocator(eqx.Module):
     axial_step_n_m: Vec3  # torque whose longest differential pulse is the shortest possible
     attitude_step_n_m: Vec3
     cycle_s: Scalar
+    relight: Relight | None = None
 
     def init(self) -> AllocationState:
-        return AllocationState(zero_vec3())
+        return AllocationState(zero_vec3(), None if self.relight is None else jnp.asarray(False))
 
     def allocate(self, state: AllocationState, demand: Demand, use: ActuatorUse) -> tuple[AllocationState, Allocation]:
         """Orders for one cycle."""
+        lit = None
+        if self.relight is not None and state.lit is not None:
+            lit = self.relight.lit(state.lit, demand.thrust_n)
+            use = eqx.tree_at(lambda u: u.engines, use, use.engines & (lit | ~self.relight.engines))
         torque = demand.torque_body_n_m + state.residual_body_n_m
         throttle, axial, given = self._axial(demand.thrust_n, torque, use)
         rest = jnp.where(use.attitude_thrusters, 1.0, 0.0)
@@ -99,7 +116,7 @@ class Allocator(eqx.Module):
         torque_given = Vec3(output[0], output[1], output[2])
         thrust_n = output[3] + jnp.sum(throttle * self.engines.thrust_n)
         residual = self._residual(demand.torque_body_n_m, torque - torque_given, use)
-        return AllocationState(residual), Allocation(throttle, on_s, thrust_n, torque_given)
+        return AllocationState(residual, lit), Allocation(throttle, on_s, thrust_n, torque_given)
 
     def _axial(
         self, thrust_n: Scalar, torque: Vec3, use: ActuatorUse

@@ -45,6 +45,7 @@ class ApproachGuidance(eqx.Module):
     end_accel_up_m_s2: Scalar  # thrust acceleration at the end
     time_to_go_min_s: Scalar
     tilt_max_rad: Scalar
+    dive_m_s2: Scalar = 0.0  # by which the fall may be sped up at first and slowed down at last; 0: never shorter than an even fall
 
     def init(self) -> ApproachState:
         return ApproachState(time_to_go_s=jnp.zeros(()))
@@ -55,8 +56,10 @@ class ApproachGuidance(eqx.Module):
         speed_m_s = jnp.sqrt(v_site_m_s.x**2 + v_site_m_s.y**2)
         level_s = 2.0 * distance_m / jnp.maximum(speed_m_s, 1.0)
         sink_m_s = jnp.maximum(-0.5 * (v_site_m_s.z + self.end_vertical_speed_m_s), 1.0)
-        fall_s = jnp.maximum(r_site_m.z - self.end_height_m, 0.0) / sink_m_s
-        # Never less time than an even fall takes: the law would first let the lander drop, and then ask for more thrust than there is. The
+        fall_m = jnp.maximum(r_site_m.z - self.end_height_m, 0.0)
+        # The time t of a fall whose acceleration runs evenly from -dive to +dive: 6 (fall - sink t) = dive t^2.
+        fall_s = 2.0 * fall_m / (sink_m_s + jnp.sqrt(sink_m_s**2 + self.dive_m_s2 * fall_m / 1.5))
+        # Never less time than that: the law would first let the lander drop, and then ask for more thrust than there is. The
         # place gives way instead (`_reachable`).
         return ApproachState(time_to_go_s=jnp.clip(level_s, fall_s, 1.4 * fall_s))
 

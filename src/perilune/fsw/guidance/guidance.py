@@ -1,4 +1,4 @@
-"""The three laws behind one face: which one speaks is a matter of the mode."""
+"""The laws behind one face: which one speaks is a matter of the mode."""
 
 import equinox as eqx
 import jax
@@ -6,6 +6,7 @@ import jax.numpy as jnp
 
 from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
+from perilune.fsw.guidance.held import AttitudeHold, FreeFall
 from perilune.fsw.guidance.limits import upward_first
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
 from perilune.fsw.guidance.vertical import VerticalGuidance
@@ -22,6 +23,8 @@ class GuidanceState(eqx.Module):
     braking: BrakingState
     approach: ApproachState
     keel_lci: Vec3  # body +y is kept along it: the normal of the plane of flight, held from the start of braking
+    hovered_s: tuple[Scalar, ...] = ()
+    held_lci: Vec3 | None = None  # direction of thrust in the attitude hold
 
 
 class GuidanceView(eqx.Module):
@@ -33,6 +36,7 @@ class GuidanceView(eqx.Module):
     q_lci_site: Rotation
     mass_kg: Scalar
     thrust_n: Scalar  # full braking thrust
+    gone_n: Scalar  # thrust that approach and vertical descent have no more
     range_to_gate_m: Scalar
     cross_of_site_m: Scalar
     terrain_m: Scalar  # height of the ground below over the site's sphere, as navigated
@@ -48,10 +52,14 @@ class Guidance(eqx.Module):
     approach_thrust_n: Scalar  # of all that burns in approach, full, as believed
     vertical_thrust_n: Scalar
     terrain_correlation_m: Scalar  # distance over which heights of the ground are alike
+    hold: AttitudeHold | None = None
+    fall: FreeFall | None = None
 
     def init(self) -> GuidanceState:
         zero = jnp.zeros(())
-        return GuidanceState(self.braking.init(), self.approach.init(), Vec3(zero, zero, zero))
+        nowhere = Vec3(zero, zero, zero)
+        held = nowhere if self.hold is not None else None
+        return GuidanceState(self.braking.init(), self.approach.init(), nowhere, self.vertical.init(), held)
 
     def plan(self, state: GuidanceState, view: GuidanceView, mode: Index) -> GuidanceState:
         """The slow cycle: the braking solution, before ignition for the sake of the range, then for the steering."""
@@ -66,7 +74,7 @@ class Guidance(eqx.Module):
         cross_m = view.cross_of_site_m * cosine + view.range_to_gate_m * sine
         aim = BrakingAim(local, view.thrust_n, self.braking_exhaust_m_s, view.mass_kg, range_m, cross_m, lift_m)
         braking = self.braking.update(state.braking, aim, mode == Mode.BRAKING)
-        return GuidanceState(braking, state.approach, keel)
+        return GuidanceState(braking, state.approach, keel, state.hovered_s, state.held_lci)
 
     def age(self, state: GuidanceState, view: GuidanceView, mode: Index, dt_s: Scalar) -> GuidanceState:
         """One fast cycle: clocks run, and the approach is laid out until it begins."""
@@ -74,23 +82,37 @@ class Guidance(eqx.Module):
         laid_out = self.approach.started(view.r_site_m, view.v_site_m_s)
         running = ApproachState(state.approach.time_to_go_s - dt_s)
         approach = jax.tree.map(lambda a, b: jnp.where(mode >= Mode.APPROACH, a, b), running, laid_out)
-        return GuidanceState(braking, approach, state.keel_lci)
+        hovering_s = jnp.where(mode == Mode.VERTICAL_DESCENT, dt_s, 0.0) if self.vertical.hovers else dt_s
+        hovered_s = self.vertical.aged(state.hovered_s, view.local, hovering_s)
+        return GuidanceState(braking, approach, state.keel_lci, hovered_s, self._held(state, view, mode))
+
+    def _held(self, state: GuidanceState, view: GuidanceView, mode: Index) -> Vec3 | None:
+        """The direction of the hold: as it would begin now, until it has begun."""
+        if self.hold is None or state.held_lci is None:
+            return None
+        fresh = self.hold.direction_lci(in_plane(view.local, -state.keel_lci))
+        return select(mode == Mode.ATTITUDE_HOLD, state.held_lci, fresh)
 
     def request(self, state: GuidanceState, view: GuidanceView, mode: Index) -> ThrustRequest:
         """Thrust direction and acceleration, and the time to go of the phase."""
         local = view.local
         brake = self.braking.request(state.braking, in_plane(local, -state.keel_lci), view.thrust_n / view.mass_kg)
         site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
-        approach_max_m_s2 = USABLE_SHARE * self.approach_thrust_n / view.mass_kg
+        approach_max_m_s2 = USABLE_SHARE * (self.approach_thrust_n - view.gone_n) / view.mass_kg
         approach = as_request(upward_first(view.q_lci_site @ site_accel, local.up_lci, approach_max_m_s2), time_to_go_s)
         sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)
-        vertical_max_m_s2 = USABLE_SHARE * self.vertical_thrust_n / view.mass_kg
+        vertical_max_m_s2 = USABLE_SHARE * (self.vertical_thrust_n - view.gone_n) / view.mass_kg
         vertical_accel = upward_first(self.vertical.accel_lci_m_s2(local), local.up_lci, vertical_max_m_s2)
         vertical = as_request(vertical_accel, local.altitude_m / sink_m_s)
         in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
         late = _chosen(in_approach, approach, vertical)
         before = ThrustRequest(view.before_lci, view.thrust_n / view.mass_kg, state.braking.time_to_go_s)
         early = _chosen(mode == Mode.BRAKING, brake, before)
+        if self.fall is not None:
+            late = _chosen(mode == Mode.FREE_FALL, self.fall.request(local, state.keel_lci), late)
+        if self.hold is not None and state.held_lci is not None:
+            held = self.hold.request(state.held_lci, view.thrust_n / view.mass_kg, time_to_go_s)
+            late = _chosen(mode == Mode.ATTITUDE_HOLD, held, late)
         return _chosen(mode <= Mode.BRAKING, early, late)
 
     def attitude_reference(self, state: GuidanceState, direction_lci: Vec3) -> Vec3:

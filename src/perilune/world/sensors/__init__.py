@@ -15,14 +15,14 @@ from perilune.world.sensors.imu import Imu, ImuState
 from perilune.world.sensors.sensor import Seen
 from perilune.world.sensors.star_tracker import StarTracker, StarTrackerState
 from perilune.world.sensors.touchdown import TouchdownState, TouchdownSwitches
-from perilune.world.sensors.velocimeter import Velocimeter, VelocimeterState
+from perilune.world.sensors.velocimeter import Velocimeter, VelocimeterState, no_beams
 
 
 class SensorStates(eqx.Module):
     imu: ImuState
     star_tracker: StarTrackerState
     altimeter: AltimeterState
-    velocimeter: VelocimeterState
+    velocimeter: VelocimeterState | None
     touchdown: TouchdownState
     clock: ClockState
     gauge: GaugeState
@@ -32,7 +32,7 @@ class Sensors(eqx.Module):
     imu: Imu
     star_tracker: StarTracker
     altimeter: Altimeter
-    velocimeter: Velocimeter
+    velocimeter: Velocimeter | None  # not every lander has one
     touchdown: TouchdownSwitches
     clock: Clock
     gauge: PropellantGauge
@@ -43,7 +43,7 @@ class Sensors(eqx.Module):
             imu=self.imu.init(stream.named("imu")),
             star_tracker=self.star_tracker.init(stream.named("star tracker")),
             altimeter=self.altimeter.init(stream.named("altimeter")),
-            velocimeter=self.velocimeter.init(stream.named("velocimeter")),
+            velocimeter=None if self.velocimeter is None else self.velocimeter.init(stream.named("velocimeter")),
             touchdown=self.touchdown.init(stream.named("touchdown")),
             clock=self.clock.init(stream.named("clock")),
             gauge=self.gauge.init(stream.named("gauge")),
@@ -58,7 +58,9 @@ class Sensors(eqx.Module):
         imu, imu_reading = self.imu.measure(states.imu, seen, of("imu"), tick)
         stars, q_reading = self.star_tracker.measure(states.star_tracker, seen, of("star tracker"), tick)
         altimeter, range_reading = self.altimeter.measure(states.altimeter, seen, of("altimeter"), tick)
-        velocimeter, doppler_reading = self.velocimeter.measure(states.velocimeter, seen, of("velocimeter"), tick)
+        velocimeter, doppler_reading = None, no_beams()
+        if self.velocimeter is not None and states.velocimeter is not None:
+            velocimeter, doppler_reading = self.velocimeter.measure(states.velocimeter, seen, of("velocimeter"), tick)
         touchdown, pad_touched = self.touchdown.measure(states.touchdown, seen, of("touchdown"), tick)
         clock, clock_s = self.clock.measure(states.clock, seen, of("clock"), tick)
         gauge, propellant_kg = self.gauge.measure(states.gauge, seen, of("gauge"), tick)

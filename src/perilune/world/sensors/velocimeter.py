@@ -92,5 +92,10 @@ class Velocimeter(AbstractSensor[VelocimeterState, VelocimeterReading]):
         return ground.hit & within & facing
 
 
+def no_beams() -> VelocimeterReading:
+    """Of a lander without the unit."""
+    return _blank(0)
+
+
 def _blank(count: int) -> VelocimeterReading:
     return VelocimeterReading(jnp.zeros(count), jnp.zeros(count), jnp.zeros(count, dtype=bool))

@@ -1,0 +1,60 @@
+"""From a mission file to what flight software watches itself with."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from perilune.fsw.engine_watch import EngineWatch
+from perilune.fsw.fdir import Monitor, Monitors
+from perilune.scenario.build_world import engine_places, per_unit
+from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_flight import LandingMonitors
+
+# Torque that the observer of disturbances follows.
+DISTURBANCE_MAX_N_M = 100.0
+# Of monitors, where the file says nothing.
+BURN_TIME_FACTOR = 1.15
+GROUND_MARGIN_M = 100.0
+
+
+def engine_watch(file: MissionFile) -> EngineWatch | None:
+    settings = file.flight_software.engine_out
+    if settings is None:
+        return None
+    place_m = np.concatenate([engine_places(group) for group in file.engines])
+    # In a ring of an even number, four or more, each engine has one across from it.
+    opposite, first = np.zeros((len(place_m), len(place_m))), 0
+    for group in file.engines:
+        if group.count >= 4 and group.count % 2 == 0 and group.ring_radius_m > 0.0:
+            block = slice(first, first + group.count)
+            opposite[block, block] = np.roll(np.eye(group.count), group.count // 2, axis=1)
+        first += group.count
+    return EngineWatch(
+        thrust_n=jnp.asarray(per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)),
+        x_m=jnp.asarray(place_m[:, 0]),
+        y_m=jnp.asarray(place_m[:, 1]),
+        opposite=jnp.asarray(opposite),
+        torque_max_n_m=DISTURBANCE_MAX_N_M,
+        confirm_s=float(settings.confirm_s),
+        acts=jnp.asarray(bool(settings.act)),
+    )
+
+
+def monitors(file: MissionFile) -> Monitors:
+    settings = file.flight_software.monitors
+    confirm = np.full(len(Monitor), float(settings.other_cycles))
+    pads_needed, margin_m = 1, None
+    if isinstance(settings, LandingMonitors):
+        confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
+        pads_needed, margin_m = settings.pads_needed, settings.ground_margin_m
+    return Monitors(
+        confirm_cycles=jnp.asarray(confirm),
+        acts=jnp.asarray([monitor.name.lower() in ("touchdown", *settings.act) for monitor in Monitor]),
+        pads_needed=float(pads_needed),
+        burn_time_factor=float(settings.burn_time_factor or BURN_TIME_FACTOR),
+        ground_margin_m=float(margin_m or GROUND_MARGIN_M),
+        attitude_error_max_rad=math.radians(settings.attitude_error_deg),
+        propellant_min_kg=float(settings.propellant_min_kg),
+        accel_share_min=float(settings.accel_share_min),
+    )
