@@ -13,7 +13,7 @@ from perilune.campaign.statistics import wilson_interval
 from perilune.faults.plan import FaultRow, fault_plan
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
@@ -130,21 +130,21 @@ def _from_target(plan: Flightplan, contact) -> tuple[float, float]:
     """East and north of the target, turned into the axes of the ellipse; without one, along is north."""
     r_site_m = plan.mission.world.site.r_site_m(contact.r_lfme_m)
     east_m, north_m = float(r_site_m.x), float(r_site_m.y)
-    ellipse = plan.file.site.ellipse
+    ellipse = plan.lander.site.ellipse
     azimuth = np.radians(float(ellipse.azimuth_deg)) if ellipse is not None else 0.0
     along_m = east_m * np.sin(azimuth) + north_m * np.cos(azimuth)
     return float(along_m), float(east_m * np.cos(azimuth) - north_m * np.sin(azimuth))
 
 
 def half_axes_m(plan: Flightplan) -> tuple[float, float] | None:
-    ellipse = plan.file.site.ellipse
+    ellipse = plan.lander.site.ellipse
     return None if ellipse is None else (500.0 * float(ellipse.major_km), 500.0 * float(ellipse.minor_km))
 
 
 def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
     """Share of flights that landed within the limits and inside the ellipse, and the reasons of the others."""
     ellipse = half_axes_m(plan)
-    reasons = [reason(plan.file, row) for row in rows]
+    reasons = [reason(plan.lander, row) for row in rows]
     fine = [why == "" and row.within(ellipse) for row, why in zip(rows, reasons, strict=True)]
     failures = Counter(why or "outside the ellipse" for why, good in zip(reasons, fine, strict=True) if not good)
     return Odds(len(rows), sum(fine), failures)
@@ -152,10 +152,10 @@ def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
 
 def on_fair_ground(plan: Flightplan, rows: Sequence[Case]) -> list[Case]:
     """Flights whose ground at contact is within the lander's slope limit, or that never touched any."""
-    return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.file.limits.slope_deg)]
+    return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.lander.limits.slope_deg)]
 
 
-def reason(file: MissionFile, row: Case) -> str:
+def reason(file: LanderFile, row: Case) -> str:
     """Why a flight failed, in a few words; empty for a landing."""
     limits = file.limits
     if row.outcome is Outcome.LANDED:
