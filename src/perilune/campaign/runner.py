@@ -9,12 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.campaign.statistics import wilson_interval
+from perilune.math.calling import Call
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
+from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
 WIDTH = 128
+
+Watch = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -61,19 +65,25 @@ class Odds:
         return f"{self.landed} of {self.trials}, {100 * self.share:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f} %)"
 
 
-def cases(plan: Flightplan, seeds: Sequence[int], width: int = WIDTH, watch: Callable[[float], None] | None = None) -> Iterator[Case]:
-    """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width."""
+def cases(
+    plan: Flightplan, seeds: Sequence[int], width: int = WIDTH, watch: Watch | None = None, call: Call | None = None
+) -> Iterator[Case]:
+    """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width.
+
+    Ticks are flown in lanes, by a program in C, where that can be had; `call=at_once` leaves them to XLA.
+    """
+    call = call or in_lanes(shelf_beside_jax())
     for first in range(0, len(seeds), width):
         batch = list(seeds[first : first + width])
         filled = batch + [batch[-1]] * (width - len(batch))
-        verdict = _flown(plan, filled, watch)
+        verdict = _flown(plan, filled, watch, call)
         yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
 
 
-def _flown(plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None) -> Verdict:
+def _flown(plan: Flightplan, seeds: Sequence[int], watch: Watch | None, call: Call) -> Verdict:
     fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
     states = None
-    for chunk in sim.fly(fleet, plan.phases):
+    for chunk in sim.fly(fleet, plan.phases, call=call):
         states = chunk.states
         if watch is not None:
             watch(float(np.mean(np.asarray(states.verdict.outcome) != Outcome.FLYING)))
