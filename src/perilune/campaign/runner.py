@@ -11,13 +11,17 @@ import numpy as np
 
 from perilune.campaign.statistics import wilson_interval
 from perilune.faults.plan import FaultRow, fault_plan
+from perilune.math.calling import Call
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
+from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.scenario.schema import LanderFile
 from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
 WIDTH = 128
+
+Watch = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -68,29 +72,29 @@ def cases(
     plan: Flightplan,
     seeds: Sequence[int],
     width: int = WIDTH,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
     faults: Sequence[tuple[FaultRow, ...]] | None = None,
+    call: Call | None = None,
 ) -> Iterator[Case]:
     """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width.
 
     With `faults` each flight has rows of its own, one tuple for each seed; without, all have those of the plan. These are two programs.
+    Ticks are flown in lanes, by a program in C, where that can be had; `call=at_once` leaves them to XLA.
     """
+    call = call or in_lanes(shelf_beside_jax())
     for first in range(0, len(seeds), width):
         batch = list(seeds[first : first + width])
         filled = batch + [batch[-1]] * (width - len(batch))
-        own = None if faults is None else list(faults[first : first + width]) + [()] * (width - len(batch))
-        verdict = _flown(plan, filled, watch, own)
+        fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(filled))
+        if faults is not None:
+            fleet = with_faults(fleet, [*faults[first : first + width], *[()] * (width - len(batch))])
+        verdict = _flown(plan, fleet, watch, call)
         yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
 
 
-def _flown(
-    plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None, faults: Sequence[tuple[FaultRow, ...]] | None
-) -> Verdict:
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
-    if faults is not None:
-        fleet = with_faults(fleet, faults)
+def _flown(plan: Flightplan, fleet: sim.Fleet, watch: Watch | None, call: Call) -> Verdict:
     states = None
-    for chunk in sim.fly(fleet, plan.phases):
+    for chunk in sim.fly(fleet, plan.phases, call=call):
         states = chunk.states
         if watch is not None:
             watch(float(np.mean(np.asarray(states.verdict.outcome) != Outcome.FLYING)))
