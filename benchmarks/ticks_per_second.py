@@ -3,7 +3,8 @@
     taskset -c 0 env XLA_FLAGS=--xla_cpu_multi_thread_eigen=false python benchmarks/ticks_per_second.py luna-25 --profile
 
 A tick is 0.1 s of one lander: truth, sensors, flight software. Flown ticks are all that the batch computed, until its last lander has a verdict;
-useful ones are those up to each lander's own verdict. Compiling is left out: every program is called once before. The clock is the
+useful ones are those up to each lander's own verdict. In lanes, no tick is
+flown in a chunk that begins after a lander's verdict, but it is counted as flown, as it is by XLA. Compiling is left out: every program is called once before. The clock is the
 processor time of this process, so that others on the machine count little.
 """
 
@@ -23,9 +24,11 @@ import numpy as np
 from perilune.faults.plan import FaultState, watch
 from perilune.faults.seams import acting, corrupt_commands, corrupt_measurements, degrade, upset
 from perilune.fsw.app import FILTER_EVERY
+from perilune.math.calling import Call, at_once
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.load import load
+from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.sim import fly as sim
 from perilune.sim.mission import Mission, MissionState, PhaseKind
 from perilune.sim.step import LANDERS, step
@@ -63,7 +66,7 @@ def what(states: MissionState) -> str:
     return "braking" if np.median(states.mode) >= 2 else "coast"
 
 
-def flown(plan: Flightplan, fleet: sim.Fleet) -> Flown:
+def flown(plan: Flightplan, fleet: sim.Fleet, call: Call) -> Flown:
     """The powered phases; the coast before them is one call, not ticks."""
     result = Flown()
     states = sim.start(fleet, jnp.asarray(plan.phases[0].start_tick))
@@ -73,16 +76,18 @@ def flown(plan: Flightplan, fleet: sim.Fleet) -> Flown:
             states = sim.sleep(fleet, states, first, last)
             continue
         states = sim.wake(fleet, states, first, jnp.asarray(phase.uplink_at_start), sim.nothing_new(fleet))
-        jax.block_until_ready(sim.fly_chunk(fleet, states, first, sim.no_record))  # compiled here, its result thrown away
-        states = _phase_flown(fleet, states, range(phase.start_tick, phase.end_tick, sim.CHUNK_TICKS), result, float(plan.mission.tick_s))
+        jax.block_until_ready(call(sim.fly_chunk, fleet, states, first, sim.no_record))  # compiled here, its result thrown away
+        ticks = range(phase.start_tick, phase.end_tick, sim.CHUNK_TICKS)
+        states = _phase_flown((call, fleet), states, ticks, result, float(plan.mission.tick_s))
     return result
 
 
-def _phase_flown(fleet: sim.Fleet, states: MissionState, ticks: range, result: Flown, tick_s: float) -> MissionState:
+def _phase_flown(flying: tuple[Call, sim.Fleet], states: MissionState, ticks: range, result: Flown, tick_s: float) -> MissionState:
+    call, fleet = flying
     for tick in ticks:
         # Each chunk is counted to what it started as, but the one of the first touch to contact.
         before, started = states, time.process_time()
-        states, _ = sim.fly_chunk(fleet, states, jnp.asarray(tick), sim.no_record)
+        states, _ = call(sim.fly_chunk, fleet, states, jnp.asarray(tick), sim.no_record)
         jax.block_until_ready(states)
         spent_s = time.process_time() - started
         at = what(states)
@@ -285,11 +290,12 @@ def main() -> None:
     parser.add_argument("mission", nargs="?", default="luna-25")
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--profile", action="store_true", help="the cost of the parts as well")
+    parser.add_argument("--by", choices=("lanes", "xla"), default="lanes", help="the program in C, or XLA's")
     parser.add_argument("--json", action="store_true", help="only the means, as one line of JSON")
     asked = parser.parse_args()
     plan = build(load(asked.mission))
     fleet = fleet_of(plan.mission, plan.spread, jnp.arange(asked.width))
-    result = flown(plan, fleet)
+    result = flown(plan, fleet, at_once if asked.by == "xla" else in_lanes(shelf_beside_jax()))
     if asked.json:
         ticks = asked.width * sim.CHUNK_TICKS * result.chunks
         print(json.dumps({"flown_ns": 1e9 * result.total_s / ticks, "useful_ns": 1e9 * result.total_s / result.useful}))

@@ -37,7 +37,7 @@ FAULTY_SEEDS = [0, 7, 8, 9]
 
 # Files that fly the fleet below share its program, and those that look at the plan below share that, so they are one worker's.
 SHARED = {
-    "fleet": ("test_blindness", "test_one_compile", "test_batch_honesty", "test_orbit_flight"),
+    "fleet": ("test_blindness", "test_one_compile", "test_batch_honesty", "test_orbit_flight", "test_lanes_flight"),
     "plan": ("test_luna25_plan", "test_voyage", "test_flight_api"),
 }
 # What takes longest comes first: last, it would leave the other workers idle.

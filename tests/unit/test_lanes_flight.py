@@ -1,0 +1,106 @@
+"""The tick in lanes beside the tick by XLA: chunk by chunk from the same states, healthy and faulty."""
+
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from conftest import CACHE
+from flown_fleet import different_leaves, lander
+from perilune.scenario.native import in_lanes
+from perilune.scenario.shelf import Shelf
+from perilune.sim import fly as sim
+from perilune.sim import in_lanes as in_lanes_module
+from perilune.sim.in_lanes import InLanes
+from perilune.sim.outcome import Outcome
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc here")
+
+# After a hundred ticks from the same state, before contact. Both round; the loop is closed, and what the sensors round to their quantum
+# may fall one quantum to the other side.
+POSITION_M = 1e-3
+VELOCITY_M_S = 1e-3
+ATTITUDE = 1e-4
+PROPELLANT_KG = 1e-3
+
+
+def told(line):
+    raise AssertionError(f"not flown in lanes: {line}")
+
+
+@pytest.fixture(scope="module")
+def caller():
+    return in_lanes(Shelf(CACHE / "perilune"), told)
+
+
+def chunk(caller, fleet, states, tick):
+    return caller(sim.fly_chunk, fleet, states, jnp.asarray(tick), sim.no_record)[0]
+
+
+def distance(one, other) -> np.ndarray:
+    """Of vectors by component, lander by lander."""
+    return np.max(
+        [np.abs(np.asarray(a) - np.asarray(b)) for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)], axis=0
+    )
+
+
+def pairs(caller, descent):
+    """Each chunk that began with a lander in flight: which were flying and untouched to its end, and the states by either way."""
+    starts = [descent.awake, *descent.states[:-1]]
+    for number, (start, theirs) in enumerate(zip(starts, descent.states, strict=True)):
+        ours = chunk(caller, descent.fleet, start, descent.first_tick + number * sim.CHUNK_TICKS)
+        aloft = (np.asarray(theirs.verdict.outcome) == Outcome.FLYING) & ~np.asarray(theirs.world.touch.ever)
+        yield aloft, ours, theirs
+
+
+@pytest.mark.parametrize("fixture", ["healthy", "among_faulty"])
+def test_a_chunk_is_as_by_xla(request, caller, fixture):
+    checked = 0
+    for aloft, ours, theirs in pairs(caller, request.getfixturevalue(fixture)):
+        checked += int(aloft.sum())
+        sound = aloft & np.isfinite(np.asarray(theirs.world.body.r_lci_m.x))
+        ours_body, theirs_body = ours.world.body, theirs.world.body
+        assert np.all(np.isfinite(np.asarray(ours_body.r_lci_m.x))[aloft] == sound[aloft])
+        assert np.all(distance(ours_body.r_lci_m, theirs_body.r_lci_m)[sound] < POSITION_M)
+        assert np.all(distance(ours_body.v_lci_m_s, theirs_body.v_lci_m_s)[sound] < VELOCITY_M_S)
+        assert np.all(distance(ours_body.q_lci_body, theirs_body.q_lci_body)[sound] < ATTITUDE)
+        assert np.all(distance(ours.world.propellant_kg, theirs.world.propellant_kg)[sound] < PROPELLANT_KG)
+        assert np.array_equal(np.asarray(ours.mode)[sound], np.asarray(theirs.mode)[sound])
+        assert np.array_equal(np.asarray(ours.faults.began_s)[aloft], np.asarray(theirs.faults.began_s)[aloft], equal_nan=True)
+    assert checked > 100
+
+
+@pytest.mark.parametrize("fixture", ["healthy", "among_faulty"])
+def test_verdicts_are_as_by_xla(request, caller, fixture):
+    """Where they fall within a chunk that begins aloft: contact magnifies a rounding, but not that far."""
+    descent = request.getfixturevalue(fixture)
+    states = descent.awake
+    for number in range(len(descent.states)):
+        states = chunk(caller, descent.fleet, states, descent.first_tick + number * sim.CHUNK_TICKS)
+    assert np.array_equal(np.asarray(states.verdict.outcome), np.asarray(descent.last.verdict.outcome))
+
+
+def test_a_lander_does_not_depend_on_its_company(caller, healthy, among_faulty):
+    """Bit for bit over the whole descent: the first lander of both batches is the same."""
+    first, second = healthy.awake, among_faulty.awake
+    for number in range(max(len(healthy.states), len(among_faulty.states))):
+        tick = healthy.first_tick + number * sim.CHUNK_TICKS
+        first, second = chunk(caller, healthy.fleet, first, tick), chunk(caller, among_faulty.fleet, second, tick)
+    assert different_leaves(lander(first, 0), lander(second, 0)) == []
+    assert int(first.verdict.outcome[0]) != Outcome.FLYING
+
+
+def test_who_is_down_stays_as_it_is(caller, healthy):
+    after = chunk(caller, healthy.fleet, healthy.last, healthy.first_tick + len(healthy.states) * sim.CHUNK_TICKS)
+    assert different_leaves(after, healthy.last) == []
+
+
+def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, healthy):
+    flown = []
+    monkeypatch.setattr(in_lanes_module, "fly_chunk", lambda *arguments: flown.append(arguments[3]) or ("flown", None))
+    caller = InLanes(lambda fleet, states: None)
+    for recorder in (sim.no_record, len):
+        assert caller(in_lanes_module.fly_chunk, healthy.fleet, healthy.awake, jnp.asarray(0), recorder) == ("flown", None)
+    assert flown == [sim.no_record, len]
