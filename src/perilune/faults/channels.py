@@ -77,7 +77,7 @@ class Channel(NamedTuple):
         elif self.layout is Layout.ROW:
             values = [_like(value, leaves.values[0])]
         else:
-            values = [jnp.asarray(leaves.values[0]).at[:, 0].set(value)]
+            values = [jnp.concatenate([value[:, None], jnp.asarray(leaves.values[0])[:, 1:]], axis=1)]
         return Leaves(values, [_like(good if jnp.ndim(leaf) else good[0], leaf) for leaf in leaves.good])
 
 

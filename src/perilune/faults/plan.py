@@ -36,6 +36,8 @@ class FaultPlan(eqx.Module):
     delay_s: Float[Array, " rows"]
     duration_s: Float[Array, " rows"]
     size: Float[Array, " rows"]
+    # Kinds that rows may have, of a program that is made for these alone; none given: any of the catalogue.
+    kinds: frozenset[int] | None = eqx.field(static=True, default=None)
 
     @property
     def width(self) -> int:

@@ -112,19 +112,21 @@ def operations_on(channel: str) -> tuple[Operation, ...]:
     return tuple(sorted(found))
 
 
-def _slots(seam: Seam, tree: Any) -> list[tuple[Slot, Leaves]]:
-    """Every operation on every channel of a seam that this lander has."""
+def _slots(seam: Seam, tree: Any, kinds: frozenset[int] | None = None) -> list[tuple[Slot, Leaves]]:
+    """Every operation on every channel of a seam that this lander has; of some kinds, if they are given."""
     found = []
     for channel in CHANNELS:
         if channel.seam is seam and (leaves := channel.leaves(tree)).values:
             units = channel.read(leaves)[0].shape[0]
             found += [(Slot(channel, operation, units), leaves) for operation in operations_on(channel.name) if units]
-    return found
+    return [(slot, leaves) for slot, leaves in found if kinds is None or kind_of(slot.channel.name, slot.operation) in kinds]
 
 
 def _struck(seam: Seam, now: Acting, tree: Tree) -> tuple[Tree, Memory]:
     """The tree with what its channels have become, and what the operations of this seam remember."""
-    slots = _slots(seam, tree)
+    slots = _slots(seam, tree, now.plan.kinds)
+    if not slots:
+        return tree, {}
     channels = list({slot.channel.name: slot.channel for slot, _ in slots}.values())
     before = {slot.channel.name: leaves for slot, leaves in slots}
     memory = {slot.name: now.state.memory[slot.name] for slot, _ in slots if slot.name in now.state.memory}
@@ -189,6 +191,10 @@ def words_of(memory: Any) -> list[int]:
 
 def upset(now: Acting, before: Tree, after: Tree) -> Tree:
     """Memory seam, after a cycle: a processor that stands keeps what it had, and words change (of an array, the first element)."""
+
+    kinds = now.plan.kinds
+    if kinds is not None and not kinds & {WORD, PROCESSOR}:
+        return after
 
     def struck() -> Tree:
         stands = jnp.any(now.on & (now.plan.kind == PROCESSOR))

@@ -86,6 +86,10 @@ def _divided(a: Element, b: Element) -> str:
     return f"({a.text} / {b.text})" if a.kind in FLOATS else _by_integer("/", "quotient")(a, b)
 
 
+def _remainder(a: Element, b: Element) -> str:
+    return _named("remainder")(a, b) if a.kind in FLOATS else _by_integer("%", "remainder")(a, b)
+
+
 def _by_integer(sign: str, name: str) -> Callable[[Element, Element], str]:
     """C leaves a division by zero undefined, JAX does not."""
     return lambda a, b: f"({a.text} {sign} {b.text})" if b.number is not None and b.number not in (0, -1) else _named(name)(a, b)
@@ -159,7 +163,7 @@ PLAIN: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None]] = {
     "sub": (_subtracted, np.subtract),
     "mul": (_multiplied, np.multiply),
     "div": (_divided, None),
-    "rem": (_by_integer("%", "remainder"), None),
+    "rem": (_remainder, None),
     "neg": (lambda a: f"(-{a.text})", np.negative),
     "abs": (_named("abs"), None),
     "sign": (_named("sign"), None),

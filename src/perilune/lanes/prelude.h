@@ -271,6 +271,9 @@ FUNCTION_OF_TWO(POW, pow)
 #define erf_f64 erf
 #define atan2_f64 atan2
 #define pow_f64 pow
+/* With the sign of the dividend. */
+#define remainder_f64 fmod
+INLINE f64 REMAINDER_f64(f64 x, f64 y) { f64 z; EACH_LANE z[l] = fmod(x[l], y[l]); return z; }
 
 /* Inverse of the error function, single precision. M. Giles, Approximating the erfinv function (GPU Computing Gems, Jade edition). */
 #if defined(__x86_64__) && LANES == 8 && defined(__AVX2__)

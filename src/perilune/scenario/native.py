@@ -17,7 +17,7 @@ from perilune.lanes.values import Untranslated
 from perilune.scenario.programs import words_of
 from perilune.scenario.shelf import Shelf, processor
 from perilune.sim.fly import Fleet
-from perilune.sim.in_lanes import InLanes, text_of
+from perilune.sim.in_lanes import InLanes, kinds_of, text_of
 from perilune.sim.mission import MissionState
 
 COMPILERS = ("gcc", "cc")
@@ -103,7 +103,11 @@ def _words(fleet: Fleet, states: MissionState) -> str | None:
     shared = words_of(fleet.shared)
     leaves, tree = jax.tree.flatten((fleet.own, states))
     kinds = [(leaf.shape[1:], leaf.dtype.name) for leaf in leaves]
-    return None if shared is None else "\n".join((shared, str(tree), repr(kinds), *compiler(), *OPTIONS, str(lanes())))
+    return (
+        None
+        if shared is None
+        else "\n".join((shared, str(tree), repr(kinds), repr(sorted(kinds_of(fleet))), *compiler(), *OPTIONS, str(lanes())))
+    )
 
 
 def in_lanes(shelf: Shelf | None = None, tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> InLanes:

@@ -6,12 +6,14 @@ do not mix, a lander's result does not depend on its company.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
 
+from perilune.faults.plan import NOTHING
 from perilune.lanes.calling import Library, Shared
 from perilune.lanes.program import program
 from perilune.sim.fly import CHUNK_TICKS, Fleet, fly_chunk, no_record, silence
@@ -20,8 +22,16 @@ from perilune.sim.outcome import Outcome
 from perilune.sim.step import LANDERS, step
 
 
+def kinds_of(fleet: Fleet) -> frozenset[int]:
+    """The kinds of fault that the fleet's tables hold: its program is made for these alone."""
+    tables = [table for table in (fleet.shared.faults, fleet.own.faults) if table.kind is not None]
+    given = [table.kinds for table in tables if table.kinds is not None]
+    return given[0] if given else frozenset(int(kind) for table in tables for kind in np.unique(table.kind)) - {NOTHING}
+
+
 def text_of(fleet: Fleet, states: MissionState) -> str:
     """The program of a fleet's tick; raises `perilune.lanes.values.Untranslated` where the translator has no words."""
+    kinds = kinds_of(fleet)
     shared, shared_rest = eqx.partition(fleet.shared, eqx.is_array)
     own, own_rest = eqx.partition(fleet.own, eqx.is_array)
     trees = [jax.tree.structure(tree) for tree in (shared, own, states)]
@@ -29,6 +39,7 @@ def text_of(fleet: Fleet, states: MissionState) -> str:
     def leaves(shared: list[Any], own: list[Any], state: list[Any], tick: Any) -> list[Any]:
         parts = [jax.tree.unflatten(tree, given) for tree, given in zip(trees, (shared, own, state), strict=True)]
         mission = eqx.combine(eqx.combine(parts[1], own_rest), eqx.combine(parts[0], shared_rest))
+        mission = eqx.tree_at(lambda m: m.faults, mission, replace(mission.faults, kinds=kinds))
         return jax.tree.leaves(step(mission, parts[2], silence(mission), tick)[0])
 
     return program(leaves, _shapes(shared), _shapes(own, batched=True), _shapes(states, batched=True), LANDERS)

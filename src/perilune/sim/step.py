@@ -33,5 +33,5 @@ def step(mission: Mission, state: MissionState, uplink: Uplink, tick: Index) -> 
 
     verdict = state.verdict.latched(before, truth, (world.terrain, mission.limits), t_s + mission.tick_s)
     truth = kept(watched, truth, state.world)
-    faults = FaultState(faults.began_s, readings | orders)
+    faults = FaultState(faults.began_s, state.faults.memory | readings | orders)
     return MissionState(truth, fsw, faults, verdict, telemetry.mode, state.stream), Frame(truth=before, downlink=telemetry)
