@@ -62,12 +62,11 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
     if figure.utc is not None:
         return None, _of_a_moment(figure.name, figure.utc, flown)
-    if figure.name == PROPELLANT and "truth/propellant_kg" in flown.channels:
-        return None, float(flown.channels["truth/propellant_kg"][-1])
+    if figure.name == PROPELLANT and flown.track is not None:
+        return None, float(flown.track.propellant_kg[-1])
     if figure.name == TO_LAST_BURN and flown.burns:
-        return tuple(
-            None if not np.isfinite(met_s) else met_s / DAY_S for met_s in (flown.burns[-1].planned_met_s, flown.burns[-1].start_s)
-        )  # type: ignore[return-value]
+        last = flown.burns[-1]
+        return last.planned_met_s / DAY_S, last.start_s / DAY_S if np.isfinite(last.start_s) else None
     for burn in flown.burns:
         if (told := _of_burn(figure.name, burn)) is not None:
             return told
