@@ -59,7 +59,9 @@ def test_names_are_completed():
 
 
 def test_schema_is_json():
-    assert "flight_software" in json.loads(RUNNER.invoke(app, ["schema"]).stdout)["properties"]
+    kinds = json.loads(RUNNER.invoke(app, ["schema"]).stdout)["$defs"]
+    assert "site" in kinds["LanderFile"]["properties"]
+    assert "mapping" in kinds["OrbiterFile"]["properties"]
 
 
 def test_json_is_one_object_and_progress_goes_to_the_other_stream(tmp_path):
@@ -92,8 +94,9 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["luna-26"], "there is no mission 'luna-26'; did you mean luna-25?"),
+        (["luna-27"], "there is no mission 'luna-27'; did you mean luna-2"),
         (["nowhere.toml"], "there is no file 'nowhere.toml'"),
+        (["danuri", "--from", "descent"], "danuri has no such start; allowed: separation"),
         (["luna-25", "--from", "breakfast"], "luna-25 has no such start; allowed: descent, orbit"),
         (["resilience", "--mended"], "--mended: the mission file of resilience does not say what mends it"),
         (["luna-25", "--fault", "altimeter.ded"], "there is no such fault; did you mean altimeter.dead?"),

@@ -3,8 +3,8 @@
 import pytest
 
 from perilune.scenario.errors import ScenarioError, nearest, split_unit, unknown_key
-from perilune.scenario.load import catalogue, catalogue_names, drawn, load, mission_from_text, variant_of
-from perilune.scenario.schema import LanderFile, MissionFile, json_schema
+from perilune.scenario.load import catalogue, catalogue_names, drawn, load, load_lander, mission_from_text, variant_of
+from perilune.scenario.schema import LanderFile, OrbiterFile, json_schema
 from perilune.scenario.schema_quantity import Quantity
 from perilune.scenario.schema_table import Table
 
@@ -137,8 +137,8 @@ def test_several_complaints_are_all_told():
     with pytest.raises(ScenarioError) as caught:
         mission_from_text(text, "mine.toml")
     assert str(caught.value).splitlines() == [
-        "mine.toml: site.latitude_deg is 100; it must lie in [-90, 90] (degrees, north positive)",
         "mine.toml: thrusters[1].count is 11; the layout couples_on_three_axes has 12",
+        "mine.toml: site.latitude_deg is 100; it must lie in [-90, 90] (degrees, north positive)",
     ]
 
 
@@ -246,7 +246,9 @@ def test_a_hole_in_the_rules_of_a_crater_is_closed():
 
 def test_json_schema_has_every_table_and_the_ranges():
     schema = json_schema()
-    assert set(schema["properties"]) == set(MissionFile.model_fields)
+    for kind in (LanderFile, OrbiterFile):
+        assert {"$ref": f"#/$defs/{kind.__name__}"} in schema["anyOf"]
+        assert set(schema["$defs"][kind.__name__]["properties"]) == set(kind.model_fields)
     assert "[-90, 90]" in str(schema["$defs"]["Site"]["properties"]["latitude_deg"])
     assert schema["$defs"]["Site"]["additionalProperties"] is False
 
@@ -295,3 +297,21 @@ def test_a_file_that_tells_of_no_cause_has_no_other_variant():
     text = LUNA[: LUNA.index("[as_flown]")] + LUNA[LUNA.index("[observed]") :]
     with pytest.raises(ScenarioError, match="does not say what went wrong"):
         variant_of(mission_from_text(text), "as-flown")
+
+
+def test_an_orbiter_has_no_table_of_a_landing_and_needs_its_way():
+    text = load("danuri").text
+    assert isinstance(mission_from_text(text), OrbiterFile)
+    with pytest.raises(ScenarioError, match="site is not a key of this table"):
+        mission_from_text(f"{text}\n[site]\nlatitude_deg = 0\n")
+    without = text.replace("[plan.flight]", "[observed_flight]")
+    with pytest.raises(ScenarioError, match="observed_flight"):
+        mission_from_text(without)
+    with pytest.raises(ScenarioError, match="at most apoapsis_altitude_km, 100"):
+        mission_from_text(text.replace("periapsis_altitude_km = 100\n", "periapsis_altitude_km = 140\n"))
+
+
+def test_a_lander_is_asked_for_where_one_is_needed():
+    assert isinstance(load_lander("luna-25"), LanderFile)
+    with pytest.raises(ScenarioError, match="danuri does not land: it stays in orbit"):
+        load_lander("danuri")

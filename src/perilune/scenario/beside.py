@@ -52,6 +52,8 @@ class Flown(NamedTuple):
 DESCENT_ORBIT = "descent orbit"
 BURN = "length of the descent-orbit burn"
 FALL = "from ignition to the ground"
+PROPELLANT, TO_LAST_BURN = "propellant left", "from separation to the last burn"
+DAY_S = 86400.0
 TOUCHDOWN = "touchdown after the hour that was announced"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
 
@@ -60,6 +62,11 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
     if figure.utc is not None:
         return None, _of_a_moment(figure.name, figure.utc, flown)
+    if figure.name == PROPELLANT and flown.track is not None:
+        return None, float(flown.track.propellant_kg[-1])
+    if figure.name == TO_LAST_BURN and flown.burns:
+        last = flown.burns[-1]
+        return last.planned_met_s / DAY_S, last.start_s / DAY_S if np.isfinite(last.start_s) else None
     for burn in flown.burns:
         if (told := _of_burn(figure.name, burn)) is not None:
             return told
