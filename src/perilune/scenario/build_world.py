@@ -105,7 +105,7 @@ def build_world(file: MissionFile, ephemeris: Ephemeris) -> World:
         propulsion=_propulsion(file),
         mass=_mass(file),
         slosh=_slosh(file),
-        gear=_gear(file),
+        gear=landing_gear_of(file),
         sensors=_sensors(file.sensors, float(file.flight_software.cycle_s), file),
         terrain=build_terrain(file),
         gravity=Gravity(lunar_field_of(file)),
@@ -167,7 +167,7 @@ def _slosh(file: MissionFile) -> Slosh:
     return Slosh(*(jnp.asarray(float(number)) for number in numbers))
 
 
-def _gear(file: MissionFile) -> LandingGear:
+def landing_gear_of(file: MissionFile) -> LandingGear:
     legs, hull = file.legs, file.vehicle.hull
     numbers = GearNumbers(
         pad_circle_m=float(legs.pad_circle_m),
