@@ -74,7 +74,8 @@ def test_regional_map_holds_its_edge():
 @pytest.mark.parametrize(
     "changes,message",
     [
-        (dict(projection="POLAR STEREOGRAPHIC"), "only SIMPLE CYLINDRICAL"),
+        (dict(projection="SINUSOIDAL"), "only SIMPLE CYLINDRICAL and POLAR STEREOGRAPHIC"),
+        (dict(projection="POLAR STEREOGRAPHIC"), "the label has no CENTER_LATITUDE"),
         (dict(kind="VAX_REAL"), "SAMPLE_TYPE is VAX_REAL; allowed"),
         (dict(bits=32), "do the .IMG and .LBL belong together"),
         (dict(radius="3396190."), "heights must count from 1737400 m"),
@@ -125,7 +126,49 @@ def test_geotiff_round_trip(crs, scale):
 
 def test_geotiff_in_another_projection_is_explained():
     with pytest.raises(ValueError, match="gdalwarp"):
-        read_geotiff(geotiff("+proj=stere +lat_0=90 +R=1737400 +units=m +no_defs", (0.0, 0.0), 100.0))
+        read_geotiff(geotiff("+proj=sinu +R=1737400 +units=m +no_defs", (0.0, 0.0), 100.0))
+
+
+POLAR = """ CENTER_LATITUDE = {latitude} <deg>
+ CENTER_LONGITUDE = 0 <deg>
+ MAP_SCALE = {scale}
+ LINE_PROJECTION_OFFSET = 1.5 <pix>
+ SAMPLE_PROJECTION_OFFSET = 3.5 <pix>
+"""
+
+
+@pytest.mark.parametrize("south", [True, False])
+@pytest.mark.parametrize("scale", ["20000 <METERS/PIXEL>", "20 <KM/PIXEL>"])
+def test_a_polar_map_lies_as_its_label_says(south, scale):
+    """Longitude 90 lies to the right; longitude 0 up in the south and down in the north (LOLA, DSMAP_POLAR.CAT)."""
+    sign = -1.0 if south else 1.0
+    polar = POLAR.format(latitude=90.0 * sign, scale=scale)
+    ground = read_pds(label(projection="POLAR STEREOGRAPHIC") + polar.encode(), COUNTS.astype("<i2").tobytes())
+    heights = 0.5 * COUNTS
+    # The pole lies between the four cells in the middle.
+    assert at(ground, 90.0 * sign, 0.0) == pytest.approx(heights[1:3, 3:5].mean(), abs=CELL_TOLERANCE_M)
+    # 30 km from the pole, along x and y at once in the middle of a cell: r = 2 R tan(colatitude / 2).
+    aside_deg = np.degrees(2.0 * np.arctan(0.5 * np.hypot(30e3, 30e3) / 1_737_400.0))
+    row = 0 if south else 3
+    assert at(ground, (90.0 - aside_deg) * sign, 45.0) == pytest.approx(heights[row, 5], abs=CELL_TOLERANCE_M)
+    assert at(ground, (90.0 - aside_deg) * sign, -45.0) == pytest.approx(heights[row, 2], abs=CELL_TOLERANCE_M)
+    assert ground.holds(np.radians(89.0 * sign), 0.3) and not ground.holds(np.radians(80.0 * sign), 0.3)
+    assert not ground.holds(np.radians(-89.0 * sign), 0.3)
+
+
+@pytest.mark.parametrize("latitude_deg", [-90.0, 90.0])
+def test_a_polar_geotiff_lies_where_proj_puts_it(latitude_deg):
+    warp = pytest.importorskip("rasterio.warp")
+    crs = f"+proj=stere +lat_0={latitude_deg:g} +lon_0=0 +k=1 +R=1737400 +units=m +no_defs"
+    ground = read_geotiff(geotiff(crs, (60e3, -70e3), 20e3))
+    longitude, latitude = warp.transform(crs, "+proj=longlat +R=1737400 +no_defs", [-60e3, 0.0, 20e3], [50e3, 30e3, -10e3])
+    told = [at(ground, *place) for place in zip(latitude, longitude, strict=True)]
+    assert told == pytest.approx([0.0, 80.0, 190.0], abs=CELL_TOLERANCE_M)
+
+
+def test_a_polar_geotiff_that_is_turned_is_refused():
+    with pytest.raises(ValueError, match="longitude 0 along its y axis"):
+        read_geotiff(geotiff("+proj=stere +lat_0=90 +lon_0=30 +R=1737400 +units=m +no_defs", (0.0, 0.0), 100.0))
 
 
 def test_a_geotiff_of_the_earth_is_refused():

@@ -175,6 +175,15 @@ def test_several_complaints_are_all_told():
             "mass_start_kg = { value = 5300, low = 1280, high = 5330",
             "the tanks hold 1110 kg",
         ),
+        ("value = 800, low = 590, high = 1000", "value = 400, low = 390, high = 1000", "gives 800 N in vertical_descent"),
+        (
+            "value = 0.4, low = 0.3, high = 0.5 }\nthrottle_max",
+            "value = 0.9, low = 0.3, high = 0.9 }\nthrottle_max",
+            "gives 1440 N at least",
+        ),
+        ("periapsis_altitude_km = 18", "periapsis_altitude_km = 2", "the relief about the site goes up to some 2.3 km"),
+        ("gate_altitude_m = 2000", "gate_altitude_m = 19000", "braking ends at 19.4 km, and must begin above it"),
+        ("vertical_m_s = 3\n", "vertical_m_s = 80\n", "it must lie in (0, 15]"),
         ("value = [900, 900, 700], within", "value = [900, 100, 10], within", "no moment exceeds the sum of the other two"),
         (
             "inertia_full_kg_m2 = { value = [900, 900, 700], within_percent = 20",
@@ -192,6 +201,54 @@ def test_several_complaints_are_all_told():
 )
 def test_what_cannot_be_flown_is_refused(old, new, words):
     assert any(words in line for line in refused(old, new))
+
+
+def test_a_velocimeter_may_be_missing_but_not_be_switched_on_then():
+    start, end = LUNA.index("[sensors.velocimeter]"), LUNA.index("[sensors.touchdown]")
+    without = LUNA[:start] + LUNA[end:]
+    with pytest.raises(ScenarioError, match="switches on a velocimeter, and sensors has none"):
+        mission_from_text(without)
+    row = '[[sequence]]\ncommand = "velocimeter_on"\nbelow_altitude_m = { value = 8000, source = "design" }\n'
+    assert without.count(row) == 1
+    assert mission_from_text(without.replace(row, "")).sensors.velocimeter is None
+
+
+HOVERS = """
+[[flight_software.hovers]]
+source = "design"
+altitude_m = {first}
+duration_s = 10
+descent_max_m_s = 3
+
+[[flight_software.hovers]]
+source = "design"
+altitude_m = {second}
+duration_s = 10
+descent_max_m_s = 3
+
+[flight_software.attitude]
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"), [(50, 100, "from the highest down"), (100, 9, "above vertical_descent.low_altitude_m, 10")]
+)
+def test_hovers_stand_one_below_the_other_and_above_the_last_metres(first, second, words):
+    assert any(words in line for line in refused("[flight_software.attitude]", HOVERS.format(first=first, second=second)))
+
+
+def test_pads_are_as_many_as_legs_and_an_axis_of_rest_points_somewhere():
+    pad = """[[legs.pads]]
+source = "design"
+position_m = [0, 0, 0]
+crushes_along = [0, 0, 1]
+
+[limits]
+"""
+    assert any("there are 1 pads" in line for line in refused("[limits]", pad))
+    assert any(
+        "it must point somewhere" in line for line in refused("[limits]", '[limits]\nrest_axis = { value = [0, 0, 0], source = "design" }')
+    )
 
 
 @pytest.mark.parametrize(

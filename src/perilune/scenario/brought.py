@@ -6,7 +6,7 @@ from pathlib import Path
 from perilune.moon.gravity import SphericalHarmonicField, field_of
 from perilune.moon.gravity_files import HarmonicCoefficients, read_gravity_field
 from perilune.moon.lunar_field import lunar_field
-from perilune.moon.maps import HeightMap, read_geotiff, read_pds
+from perilune.moon.maps import HeightMap, PolarMap, read_geotiff, read_pds
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import MissionFile
 
@@ -45,7 +45,7 @@ def coefficients(path: Path, degree: int | None, key: str) -> HarmonicCoefficien
         raise ScenarioError(f"{key}: {error}") from None
 
 
-def map_at(path: Path) -> HeightMap:
+def map_at(path: Path) -> HeightMap | PolarMap:
     """A map of the ground: a PDS image with its label beside it, or a GeoTIFF. ScenarioError if it cannot be used."""
     key = "terrain.map"
     try:

@@ -116,7 +116,7 @@ def landing_of(file: LanderFile) -> Landing:
     cycle_s = float(file.flight_software.cycle_s)
     return Landing(
         site=site_of(file),
-        gear=_gear(file),
+        gear=landing_gear_of(file),
         terrain=build_terrain(file),
         altimeter=_altimeter(file.sensors, cycle_s),
         velocimeter=None if file.sensors.velocimeter is None else _velocimeter(file.sensors.velocimeter, cycle_s),
@@ -192,7 +192,7 @@ def _slosh(file: MissionFile) -> Slosh:
     return Slosh(*(jnp.asarray(float(number)) for number in numbers))
 
 
-def _gear(file: LanderFile) -> LandingGear:
+def landing_gear_of(file: LanderFile) -> LandingGear:
     legs, hull = file.legs, file.vehicle.hull
     numbers = GearNumbers(
         pad_circle_m=float(legs.pad_circle_m),

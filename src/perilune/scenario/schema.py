@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, PrivateAttr, TypeAdapter, model_validator
 
+from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.scenario.schema_bus import Power, Radio, Thermal
 from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, LandingBelief, LandingSoftware, Phase, SequenceRow
 from perilune.scenario.schema_place import Gravity, Mapping, Mission, Observed, Orbit, Site, Terrain, Tracking
@@ -15,9 +16,11 @@ from perilune.scenario.schema_plan import Plan
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_sensors import LandingSensors, Sensors
 from perilune.scenario.schema_table import Table
-from perilune.scenario.schema_vehicle import Dispersions, Engines, Legs, Limits, Slosh, Thrusters, Vehicle
+from perilune.scenario.schema_vehicle import Dispersions, Engines, Legs, Limits, ModeName, Slosh, Thrusters, Vehicle
 
 FILE_FORMAT = 1
+# The statistical relief stays within this many times its rms difference of height over a cell of the map.
+RELIEF_SIGMAS = 4.0
 # The word for a start where the upper stage lets go.
 SEPARATION = "separation"
 
@@ -169,10 +172,63 @@ class LanderFile(MissionFile):
             raise complain(("orbit.descent", "has no start_before_burn_orbits; give it, for the entry before the descent-orbit burn"))
         for name in [engines.name for engines in self.engines if not engines.used_in]:
             raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))
-        for mode in ("braking", "vertical_descent"):
-            if not any(mode in group.used_in for group in self.engines) and not any(mode in group.thrust_in for group in self.thrusters):
-                raise complain(("engines", f"has none for {mode}; name it in used_in of an engine, or in thrust_in of thrusters"))
         return self
+
+    @model_validator(mode="after")
+    def _could_land(self) -> "LanderFile":
+        for mode in self._modes_under_thrust():
+            most_n, least_n = self._thrust_n(mode)
+            if most_n == 0.0:
+                raise complain(("engines", f"has none for {mode}; name it in used_in of an engine, or in thrust_in of thrusters"))
+            if most_n <= self._weight_n:
+                given = f"gives {most_n:.0f} N in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
+                raise complain(("engines", f"{given}; it must give more"))
+            if mode == "vertical_descent" and least_n >= self._weight_n:
+                given = (
+                    f"gives {least_n:.0f} N at least in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
+                )
+                raise complain(("engines", f"{given}; it must be able to give less, or be relit"))
+        return self
+
+    @model_validator(mode="after")
+    def _flies_over_the_ground(self) -> "LanderFile":
+        low_m, ground = 1e3 * self.orbit.at_ignition_km[0], self.terrain
+        highest_m = float(ground.elevation_m) + RELIEF_SIGMAS * float(ground.map_relief_m)
+        where = "orbit.periapsis_altitude_km" if self.orbit.descent is None else "orbit.descent.periapsis_altitude_km"
+        if ground.map is None and low_m <= highest_m:
+            raise complain(
+                (where, f"is {1e-3 * low_m:g}; the relief about the site goes up to some {1e-3 * highest_m:.1f} km, stay above it")
+            )
+        gate_m = float(self.site.elevation_m) + float(self.flight_software.braking.gate_altitude_m)
+        if low_m <= gate_m:
+            raise complain((where, f"is {1e-3 * low_m:g}; braking ends at {1e-3 * gate_m:.1f} km, and must begin above it"))
+        return self
+
+    @model_validator(mode="after")
+    def _orders_what_it_has(self) -> "LanderFile":
+        if self.sensors.velocimeter is None and any(row.command == "velocimeter_on" for row in self.sequence):
+            raise complain(("sequence", "switches on a velocimeter, and sensors has none; give one, or take the command out"))
+        return self
+
+    @property
+    def _weight_n(self) -> float:
+        """With empty tanks, on the Moon."""
+        return float(self.vehicle.mass_dry_kg) * GM_MOON_M3_S2 / RADIUS_MOON_M**2
+
+    def _modes_under_thrust(self) -> tuple[ModeName, ...]:
+        return (
+            ("braking", "vertical_descent")
+            if self.flight_software.attitude_hold is None
+            else ("braking", "attitude_hold", "vertical_descent")
+        )
+
+    def _thrust_n(self, mode: ModeName) -> tuple[float, float]:
+        """Full thrust in a mode, and the least of what then burns all the time."""
+        engines = [group for group in self.engines if mode in group.used_in]
+        most_n = sum(group.count * float(group.thrust_n) * float(group.throttle_max) for group in engines)
+        most_n += sum(group.count * float(group.thrust_n) for group in self.thrusters if mode in group.thrust_in)
+        least_n = sum(group.count * float(group.thrust_n) * float(group.throttle_min) for group in engines if not group.relit)
+        return float(most_n), float(least_n)
 
 
 class OrbiterFile(MissionFile):
