@@ -30,7 +30,7 @@ def test_every_failure_is_one_that_the_lander_can_have_or_says_why_not(failure: 
         return
     assert len(read_faults(mission, translation.faults)) == len(translation.faults) > 0
     changed = with_settings(mission, translation.settings)
-    assert (changed == mission) == (not translation.settings)
+    assert (changed.model_dump() == mission.model_dump()) == (not translation.settings)
     assert changed.sha256 == mission.sha256
 
 

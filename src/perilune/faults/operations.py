@@ -19,7 +19,7 @@ NORMALS_FROM, UNIFORMS_FROM = 0, 64  # places in a channel's stream
 
 
 class Operation(enum.IntEnum):
-    """In the order in which they act."""
+    """In the order in which they act: what comes of an order that is lost is the valve's."""
 
     REVERSE = 0
     SWAP = 1  # with the unit of that number
@@ -34,10 +34,10 @@ class Operation(enum.IntEnum):
     LIMIT = 10  # between minus and plus the amount
     AT_LEAST = 11
     RENEW = 12  # no more often than this
-    KEEP_ON = 13  # what has been on does not go off
-    NO_RETURN = 14  # what has been on and goes off stays off
-    FREEZE = 15  # at the first good reading
-    HOLD = 16
+    FREEZE = 13  # at the first good reading
+    HOLD = 14
+    KEEP_ON = 15  # what has been on does not go off
+    NO_RETURN = 16  # what has been on and goes off stays off
     ONLY_BELOW = 17
     ONLY_ABOVE = 18
     DROPOUT = 19  # with this probability
