@@ -19,11 +19,12 @@ HEAD = f"{'':32}{'planned s':>10}{'ordered s':>10}{'flown s':>10}{'orbit after, 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("missions", nargs="+")
-    asked.add_argument("--seeds", type=int, default=3)
+    asked.add_argument("--seeds", type=int, default=3, help="how many")
+    asked.add_argument("--first", type=int, default=0, help="the first seed")
     asked.add_argument("--keep", type=Path, default=None, help="keep plans and programs there for the next seed")
     words = asked.parse_args()
     for name in words.missions:
-        for seed in range(words.seeds):
+        for seed in range(words.first, words.first + words.seeds):
             began = time.process_time()
             flight = perilune.fly(name, seed=seed, keep_in=words.keep)
             tell(flight.outcome, time.process_time() - began)

@@ -12,15 +12,19 @@ import numpy as np
 
 jax.config.update("jax_enable_x64", True)
 
+from perilune.math.calling import called_by  # noqa: E402
+from perilune.moon.earth_field import earth_field  # noqa: E402
 from perilune.moon.gravity import field_of  # noqa: E402
 from perilune.moon.lunar_field import lunar_field  # noqa: E402
 from perilune.moon.time import epoch_from_utc  # noqa: E402
+from perilune.scenario.programs import IN_MEMORY  # noqa: E402
 from perilune.trajectory.flightpath import moment  # noqa: E402
 from perilune.trajectory.order import Arrival, Launch, MissionOrder, Thruster  # noqa: E402
 from perilune.trajectory.plan import plan_mission  # noqa: E402
 
 YEARS = 5.0
-FIELD_DEGREE = 8
+# As `perilune plan` has them.
+FIELD_DEGREE, EARTH_DEGREE = 8, 2
 
 
 def order_of(rng: np.random.Generator, name: str) -> MissionOrder:
@@ -37,13 +41,14 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--seed", type=int, default=2026)
     asked = parser.parse_args()
-    field = field_of(lunar_field()).truncated(FIELD_DEGREE)
+    fields = field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
     rng, seconds, reasons = np.random.default_rng(asked.seed), [], []
     for number in range(asked.count):
         order = order_of(rng, f"random {number}")
         began = time.perf_counter()
         try:
-            plan = plan_mission(order, field)
+            with called_by(IN_MEMORY):
+                plan = plan_mission(order, *fields)
             flight_d = (plan.perilune_s - order.launch.injection.seconds_since(plan.epoch)) / 86400.0
             tale = f"{flight_d:.2f} d, injection {plan.burns[0].delta_v_m_s:.0f} m/s, insertion {plan.total_m_s:.0f} m/s"
         except ValueError as error:

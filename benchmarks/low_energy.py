@@ -11,13 +11,17 @@ import numpy as np
 
 jax.config.update("jax_enable_x64", True)
 
+from perilune.math.calling import called_by  # noqa: E402
+from perilune.moon.earth_field import earth_field  # noqa: E402
 from perilune.moon.gravity import field_of  # noqa: E402
 from perilune.moon.lunar_field import lunar_field  # noqa: E402
 from perilune.moon.time import epoch_from_utc  # noqa: E402
+from perilune.scenario.programs import IN_MEMORY  # noqa: E402
 from perilune.trajectory.order import Arrival, Launch, MissionOrder, Thruster  # noqa: E402
 from perilune.trajectory.plan import plan_mission  # noqa: E402
 
-FIELD_DEGREE = 4
+# As `perilune plan` has them.
+FIELD_DEGREE, EARTH_DEGREE = 8, 2
 STAGE, STAGE_KG = Thruster("upper stage", 90e3, 348.0), 14_000.0
 # Name, injection, insertion, orbit about the Moon (km), mass (kg), engine (N, s), and what was flown.
 MISSIONS = (
@@ -44,7 +48,7 @@ MISSIONS = (
 
 
 def main() -> None:
-    field = field_of(lunar_field()).truncated(FIELD_DEGREE)
+    fields = field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
     for name, injection, insertion, altitudes_km, mass_kg, (thrust_n, isp_s), flown in MISSIONS:
         launch = Launch(epoch_from_utc(injection), 200e3, math.radians(28.5), STAGE, STAGE_KG)
         engines = (Thruster("main", thrust_n, isp_s),)
@@ -52,7 +56,8 @@ def main() -> None:
         order = MissionOrder(name, mass_kg, 0.3 * mass_kg, launch, arrival, Thruster("small", 100.0, 220.0))
         began = time.perf_counter()
         try:
-            tell(plan_mission(order, field), flown)
+            with called_by(IN_MEMORY):
+                tell(plan_mission(order, *fields), flown)
         except ValueError as error:
             print(f"{name}: FAILED: {error}")
         print(f"  {time.perf_counter() - began:.0f} s", flush=True)

@@ -27,7 +27,7 @@ from perilune.math.vector import Vec3, vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.frames import moon_orientation, selenographic
 from perilune.moon.time import epoch_from_utc
-from perilune.scenario.build_world import build_world
+from perilune.scenario.build import build_world
 from perilune.scenario.load import load
 from perilune.sim.coast import Orbit, coasted_orbit, orbit_rates
 from perilune.types import Flag, Scalar

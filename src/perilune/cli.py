@@ -18,8 +18,8 @@ from rich.padding import Padding
 from rich.table import Table
 
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.load import catalogue, load, variant_of
-from perilune.scenario.schema import MissionFile, json_schema
+from perilune.scenario.load import catalogue, load, load_lander, variant_of
+from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile, json_schema
 
 app = typer.Typer(
     help="Fly a robotic lunar landing, with real flight software in the loop, before anyone flies it for real.",
@@ -44,14 +44,23 @@ def missions() -> None:
 
 
 def _story(mission: MissionFile) -> str:
-    site, observed = mission.site, mission.observed
-    latitude = f"{abs(site.latitude_deg):.2f}° {'S' if site.latitude_deg < 0 else 'N'}"
-    longitude = f"{abs(site.longitude_deg):.2f}° {'W' if site.longitude_deg < 0 else 'E'}"
+    observed = mission.observed
     ended = f"real flight {observed.outcome.replace('_', ' ')}: {observed.cause}" if observed else "not flown"
-    when = f"{mission.orbit.landing_utc:%Y-%m-%d}"
     return (
-        f"{mission.mission.title}, {mission.mission.operator}, {when}, {latitude} {longitude}\n{mission.mission.summary}\n[dim]{ended}[/]"
+        f"{mission.mission.title}, {mission.mission.operator}, {mission.when:%Y-%m-%d}, {_place(mission)}\n"
+        f"{mission.mission.summary}\n[dim]{ended}[/]"
     )
+
+
+def _place(mission: MissionFile) -> str:
+    """Where it is to land, or the orbit in which it is to stay."""
+    if isinstance(mission, OrbiterFile):
+        orbit = mission.mapping
+        return f"orbit of {orbit.periapsis_altitude_km:g} by {orbit.apoapsis_altitude_km:g} km, {orbit.inclination_deg:g}°"
+    if not isinstance(mission, LanderFile):
+        return ""
+    latitude, longitude = float(mission.site.latitude_deg), float(mission.site.longitude_deg)
+    return f"{abs(latitude):.2f}° {'S' if latitude < 0 else 'N'} {abs(longitude):.2f}° {'W' if longitude < 0 else 'E'}"
 
 
 @app.command()
@@ -166,7 +175,7 @@ def crash_test(
     with _bad_input_told():
         if fault is None and (size is not None or at is not None):
             raise ScenarioError("--size and --at say how to sweep a fault; give --fault NAME too")
-        file = load(mission)
+        file = load_lander(mission)
         from perilune.report.crash_folder import Swept, crash_tested, swept
 
         console = _console(to_stderr=True)

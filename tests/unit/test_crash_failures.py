@@ -8,15 +8,16 @@ from perilune.campaign.failures import FAILURES, Failure, NotForThis, Translatio
 from perilune.campaign.overlay import with_settings
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.faults import read_faults
-from perilune.scenario.load import catalogue, load
+from perilune.scenario.load import catalogue, load_lander
+from perilune.scenario.schema import LanderFile
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {failure.name: failure for failure in FAILURES}
-MISSIONS = {mission.name: mission for mission in catalogue()}
+MISSIONS = {mission.name: mission for mission in catalogue() if isinstance(mission, LanderFile)}
 
 
 def words(failure: str, mission: str) -> tuple[str, ...]:
-    translation = BY_NAME[failure].translated(load(mission))
+    translation = BY_NAME[failure].translated(load_lander(mission))
     assert isinstance(translation, Translation)
     return translation.faults
 
@@ -45,7 +46,7 @@ def test_the_numbers_of_a_translation_are_shares_of_what_the_lander_has():
 
 
 def test_a_setting_is_changed_and_a_wrong_one_refused():
-    luna = load("luna-25")
+    luna = load_lander("luna-25")
     flawed = with_settings(luna, {"flight_software.gates.altimeter.policy": "reject_for_good"})
     assert flawed.flight_software.gates.altimeter.policy == "reject_for_good"
     assert luna.flight_software.gates.altimeter.policy == "readmit"

@@ -20,7 +20,7 @@ from perilune.campaign.statistics import wilson_interval
 from perilune.faults.words import rows_of
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.faults import read_faults
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 from perilune.sim.outcome import Outcome
 
 SEEDS = 100
@@ -48,7 +48,7 @@ class Trial:
     failure: Failure | None
     translation: Translation | NotForThis
     rows: tuple[Case, ...]
-    file: MissionFile
+    file: LanderFile
 
     @property
     def name(self) -> str:
@@ -134,7 +134,7 @@ def rating(trials: Sequence[Trial]) -> Rating:
     return Rating(score, grade, sum(trial.fate is Fate.SURVIVES for trial in tested), len(tested))
 
 
-def crash_test(file: MissionFile, seeds: int = SEEDS, kept: Kept | None = None, watch: Watch | None = None) -> Iterator[Trial]:
+def crash_test(file: LanderFile, seeds: int = SEEDS, kept: Kept | None = None, watch: Watch | None = None) -> Iterator[Trial]:
     """Healthy flights first, then every failure, in order; each of `seeds` flights from the pre-landing orbit, as one batch.
 
     ScenarioError for a mission that cannot be flown, before anything is.
@@ -162,7 +162,7 @@ def crash_test(file: MissionFile, seeds: int = SEEDS, kept: Kept | None = None, 
         yield from pool.map(flown, *zip(*wanted[1:], strict=True))
 
 
-def _plan(file: MissionFile, translation: Translation) -> Flightplan:
+def _plan(file: LanderFile, translation: Translation) -> Flightplan:
     read_faults(file, translation.faults)
     return build(with_settings(file, translation.settings) if translation.settings else file)
 
@@ -172,7 +172,7 @@ def _flown(plan: Flightplan, translation: Translation, seeds: int, watch: Callab
     return list(cases(plan, range(seeds), seeds, watch, [rows] * seeds))
 
 
-def result_of(file: MissionFile, trials: Sequence[Trial], seeds: int) -> dict[str, Any]:
+def result_of(file: LanderFile, trials: Sequence[Trial], seeds: int) -> dict[str, Any]:
     """As `--json` prints it."""
     whole = rating(trials)
     return {

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 
 # 893 m, of the 5 km that the file of Resilience gives its range finder.
 RESILIENCE_SHARE = 893.0 / 5000.0
@@ -46,14 +46,14 @@ class Failure(NamedTuple):
     cause: str
     source: str
     rule: str
-    translated: Callable[[MissionFile], Translation | NotForThis]
+    translated: Callable[[LanderFile], Translation | NotForThis]
 
 
-def _luna_25(file: MissionFile) -> Translation | NotForThis:
+def _luna_25(file: LanderFile) -> Translation | NotForThis:
     return Translation(("accelerometer.dead@met=0..",), defences=_ranging(file))
 
 
-def _hakuto_r_m1(file: MissionFile) -> Translation | NotForThis:
+def _hakuto_r_m1(file: LanderFile) -> Translation | NotForThis:
     reach_m = 1e3 * float(file.sensors.altimeter.range_max_km)
     at_m = RIM_AT_SHARE * min(reach_m, 1e3 * file.orbit.at_ignition_km[0])
     rim_m = min(RIM_M, RIM_SHARE * at_m)
@@ -62,12 +62,12 @@ def _hakuto_r_m1(file: MissionFile) -> Translation | NotForThis:
     return Translation((f"ground.higher:{rim_m:.0f}@altitude={at_m:.0f}+0..{RIM_LASTS_S:g}",), settings, _ranges_of_velocimeter(file))
 
 
-def _resilience(file: MissionFile) -> Translation | NotForThis:
+def _resilience(file: LanderFile) -> Translation | NotForThis:
     heard_m = RESILIENCE_SHARE * 1e3 * float(file.sensors.altimeter.range_max_km)
     return Translation((f"altimeter.late:{heard_m:.0f}",), defences=_ranges_of_velocimeter(file))
 
 
-def _chandrayaan_2(file: MissionFile) -> Translation | NotForThis:
+def _chandrayaan_2(file: LanderFile) -> Translation | NotForThis:
     if not any("braking" in group.used_in for group in file.engines):
         return NotForThis("it brakes on thrusters, which are pulsed")
     slow = min(VIKRAM_TURN_DEG_S, float(file.flight_software.attitude.turn_max_deg_s))
@@ -76,7 +76,7 @@ def _chandrayaan_2(file: MissionFile) -> Translation | NotForThis:
     return Translation((f"engine.thrust-high.all:{VIKRAM_THRUST:g}",), {"flight_software.attitude.turn_max_deg_s": slow}, defences)
 
 
-def _beresheet(file: MissionFile) -> Translation | NotForThis:
+def _beresheet(file: LanderFile) -> Translation | NotForThis:
     at_m = BERESHEET_SHARE * 1e3 * file.orbit.at_ignition_km[0]
     others = [group.name for group in file.engines if "braking" not in group.used_in]
     defences = (f"engines that have not burned yet: {', '.join(others)}",) if others else ()
@@ -84,37 +84,37 @@ def _beresheet(file: MissionFile) -> Translation | NotForThis:
     return Translation((f"engine.no-restart.all@altitude={at_m:.0f}", f"computer.reset:10@altitude={at_m:.0f}+1"), defences=defences)
 
 
-def _slim(file: MissionFile) -> Translation | NotForThis:
+def _slim(file: LanderFile) -> Translation | NotForThis:
     group = max(_kinds(file, "vertical_descent"), key=lambda kind: kind.count)
     word = f"engine.nozzle-lost.{group.first}:0.9" if group.engines else f"thruster.weak.{group.first}:0.9"
     return Translation((f"{word}@altitude=50",), defences=_others(group))
 
 
-def _im_1(file: MissionFile) -> Translation | NotForThis:
+def _im_1(file: LanderFile) -> Translation | NotForThis:
     beams = file.sensors.velocimeter is not None and file.sensors.velocimeter.range_floor_m is not None
     words = ("altimeter.dead", "velocimeter.no-ranges") if beams else ("altimeter.dead",)
     return Translation(words, defences=("a velocimeter for its speed",) if file.sensors.velocimeter is not None else ())
 
 
-def _im_2(file: MissionFile) -> Translation | NotForThis:
+def _im_2(file: LanderFile) -> Translation | NotForThis:
     return Translation((f"altimeter.noise:{IM_2_NOISE:g}",), defences=_ranges_of_velocimeter(file))
 
 
-def _apollo_11(file: MissionFile) -> Translation | NotForThis:
+def _apollo_11(file: LanderFile) -> Translation | NotForThis:
     return Translation(("state-vector.late:4", "computer.overrun:2@phase=braking+60..100"), defences=_ranging(file))
 
 
-def _schiaparelli(file: MissionFile) -> Translation | NotForThis:
+def _schiaparelli(file: LanderFile) -> Translation | NotForThis:
     rate_rad_s = math.radians(float(file.sensors.imu.gyro_max_deg_s))
     words = (f"gyro.saturated.y:{min(rate_rad_s, 10.0):.3g}@phase=pitch_up",)
     return Translation(words, defences=(f"a star tracker up to {float(file.sensors.star_tracker.turn_max_deg_s):g} deg/s",))
 
 
-def _mars_polar_lander(file: MissionFile) -> Translation | NotForThis:
+def _mars_polar_lander(file: LanderFile) -> Translation | NotForThis:
     return Translation(("touchdown.stuck-on.0@altitude=40",))
 
 
-def _surveyor_2(file: MissionFile) -> Translation | NotForThis:
+def _surveyor_2(file: LanderFile) -> Translation | NotForThis:
     kinds = [*_kinds(file, "braking"), *_kinds(file, "vertical_descent")]
     group = max(kinds, key=lambda kind: kind.count)
     word = "engine.out" if group.engines else "thruster.stuck-off"
@@ -129,7 +129,7 @@ class _Kind(NamedTuple):
     count: int
 
 
-def _kinds(file: MissionFile, mode: str) -> list[_Kind]:
+def _kinds(file: LanderFile, mode: str) -> list[_Kind]:
     """What carries the lander in a mode."""
     found = []
     for groups, engines in ((file.engines, True), (file.thrusters, False)):
@@ -145,11 +145,11 @@ def _others(group: _Kind) -> tuple[str, ...]:
     return (f"{group.count - 1} more of its kind",) if group.count > 1 else ()
 
 
-def _ranging(file: MissionFile) -> tuple[str, ...]:
+def _ranging(file: LanderFile) -> tuple[str, ...]:
     return ("a star tracker", f"an altimeter from {float(file.sensors.altimeter.range_max_km):g} km on", *_ranges_of_velocimeter(file))
 
 
-def _ranges_of_velocimeter(file: MissionFile) -> tuple[str, ...]:
+def _ranges_of_velocimeter(file: LanderFile) -> tuple[str, ...]:
     unit = file.sensors.velocimeter
     if unit is None:
         return ()

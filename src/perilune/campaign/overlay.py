@@ -6,10 +6,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from perilune.scenario.errors import ScenarioError, from_validation
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 
 
-def with_settings(file: MissionFile, settings: dict[str, Any]) -> MissionFile:
+def with_settings(file: LanderFile, settings: dict[str, Any]) -> LanderFile:
     """The file with other values at keys like `flight_software.gates.altimeter.policy`; ScenarioError for what it cannot be."""
     tree = tomllib.loads(file.text)
     for path, value in settings.items():
@@ -21,7 +21,7 @@ def with_settings(file: MissionFile, settings: dict[str, Any]) -> MissionFile:
             table = table[name]
         table[key] = value
     try:
-        changed = MissionFile.model_validate(tree)
+        changed = LanderFile.model_validate(tree)
     except ValidationError as error:
         raise from_validation(error, f"{file.name} with {settings}") from None
     changed._text, changed._folder = file.text, file.folder

@@ -11,13 +11,17 @@ import numpy as np
 
 from perilune.campaign.statistics import wilson_interval
 from perilune.faults.plan import FaultRow, fault_plan
+from perilune.math.calling import Call
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.native import in_lanes, shelf_beside_jax
+from perilune.scenario.schema import LanderFile
 from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
 WIDTH = 128
+
+Watch = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -68,29 +72,29 @@ def cases(
     plan: Flightplan,
     seeds: Sequence[int],
     width: int = WIDTH,
-    watch: Callable[[float], None] | None = None,
+    watch: Watch | None = None,
     faults: Sequence[tuple[FaultRow, ...]] | None = None,
+    call: Call | None = None,
 ) -> Iterator[Case]:
     """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width.
 
     With `faults` each flight has rows of its own, one tuple for each seed; without, all have those of the plan. These are two programs.
+    Ticks are flown in lanes, by a program in C, where that can be had; `call=at_once` leaves them to XLA.
     """
+    call = call or in_lanes(shelf_beside_jax())
     for first in range(0, len(seeds), width):
         batch = list(seeds[first : first + width])
         filled = batch + [batch[-1]] * (width - len(batch))
-        own = None if faults is None else list(faults[first : first + width]) + [()] * (width - len(batch))
-        verdict = _flown(plan, filled, watch, own)
+        fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(filled))
+        if faults is not None:
+            fleet = with_faults(fleet, [*faults[first : first + width], *[()] * (width - len(batch))])
+        verdict = _flown(plan, fleet, watch, call)
         yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
 
 
-def _flown(
-    plan: Flightplan, seeds: Sequence[int], watch: Callable[[float], None] | None, faults: Sequence[tuple[FaultRow, ...]] | None
-) -> Verdict:
-    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(seeds))
-    if faults is not None:
-        fleet = with_faults(fleet, faults)
+def _flown(plan: Flightplan, fleet: sim.Fleet, watch: Watch | None, call: Call) -> Verdict:
     states = None
-    for chunk in sim.fly(fleet, plan.phases):
+    for chunk in sim.fly(fleet, plan.phases, call=call):
         states = chunk.states
         if watch is not None:
             watch(float(np.mean(np.asarray(states.verdict.outcome) != Outcome.FLYING)))
@@ -130,21 +134,21 @@ def _from_target(plan: Flightplan, contact) -> tuple[float, float]:
     """East and north of the target, turned into the axes of the ellipse; without one, along is north."""
     r_site_m = plan.mission.world.site.r_site_m(contact.r_lfme_m)
     east_m, north_m = float(r_site_m.x), float(r_site_m.y)
-    ellipse = plan.file.site.ellipse
+    ellipse = plan.lander.site.ellipse
     azimuth = np.radians(float(ellipse.azimuth_deg)) if ellipse is not None else 0.0
     along_m = east_m * np.sin(azimuth) + north_m * np.cos(azimuth)
     return float(along_m), float(east_m * np.cos(azimuth) - north_m * np.sin(azimuth))
 
 
 def half_axes_m(plan: Flightplan) -> tuple[float, float] | None:
-    ellipse = plan.file.site.ellipse
+    ellipse = plan.lander.site.ellipse
     return None if ellipse is None else (500.0 * float(ellipse.major_km), 500.0 * float(ellipse.minor_km))
 
 
 def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
     """Share of flights that landed within the limits and inside the ellipse, and the reasons of the others."""
     ellipse = half_axes_m(plan)
-    reasons = [reason(plan.file, row) for row in rows]
+    reasons = [reason(plan.lander, row) for row in rows]
     fine = [why == "" and row.within(ellipse) for row, why in zip(rows, reasons, strict=True)]
     failures = Counter(why or "outside the ellipse" for why, good in zip(reasons, fine, strict=True) if not good)
     return Odds(len(rows), sum(fine), failures)
@@ -152,10 +156,10 @@ def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
 
 def on_fair_ground(plan: Flightplan, rows: Sequence[Case]) -> list[Case]:
     """Flights whose ground at contact is within the lander's slope limit, or that never touched any."""
-    return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.file.limits.slope_deg)]
+    return [row for row in rows if row.met_s == 0.0 or row.slope_deg <= float(plan.lander.limits.slope_deg)]
 
 
-def reason(file: MissionFile, row: Case) -> str:
+def reason(file: LanderFile, row: Case) -> str:
     """Why a flight failed, in a few words; empty for a landing."""
     limits = file.limits
     if row.outcome is Outcome.LANDED:

@@ -15,7 +15,7 @@ from perilune.faults.words import rows_of
 from perilune.scenario.build import build
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.faults import read_faults, refuse_late
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 from perilune.sim.outcome import Outcome
 
 STEPS, STEPS_MAX, SEEDS, WIDTH = 8, 100, 20, 100
@@ -88,7 +88,7 @@ class Cell:
 class Sweep:
     """A fault of the catalogue, with its unit if it has one, over sizes and times."""
 
-    def __init__(self, file: MissionFile, fault: str, sizes: Span | None, axis: Axis):
+    def __init__(self, file: LanderFile, fault: str, sizes: Span | None, axis: Axis):
         named = CATALOGUE.get(fault) or CATALOGUE.get(fault.rpartition(".")[0])
         if sizes is None and named is not None and named.unit:
             sizes = Span(named.size, named.size, 1)

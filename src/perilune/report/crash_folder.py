@@ -15,7 +15,7 @@ from perilune.campaign.failures import FAILURES
 from perilune.campaign.kept import RESULT, Kept, opened, written
 from perilune.campaign.sweep import SEEDS, Sweep, read_axis, read_span
 from perilune.report import crash_page, sweep_page
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile
 
 SHELF = Path("crash-tests")
 
@@ -68,7 +68,7 @@ class Board:
                     self._console.print(f"{name}: flown ({len(self._done)} of {len(self._tasks)})")
 
 
-def crash_tested(file: MissionFile, seeds: int | None, out: Path | None, console: Console) -> Told:
+def crash_tested(file: LanderFile, seeds: int | None, out: Path | None, console: Console) -> Told:
     """Every failure of history; a folder with `result.json` and `report.html`."""
     seeds = seeds or campaign.SEEDS
     asked = {"crash test": file.name, "mission_sha256": file.sha256, "seeds": seeds, "failures": _translations(file)}
@@ -82,7 +82,7 @@ def crash_tested(file: MissionFile, seeds: int | None, out: Path | None, console
     return Told(result, (crash_page.table(result), "", *verdicts, "", crash_page.overall(result)), files)
 
 
-def swept(file: MissionFile, asked: Swept, out: Path | None, console: Console) -> Told:
+def swept(file: LanderFile, asked: Swept, out: Path | None, console: Console) -> Told:
     """One fault over sizes and times; a folder likewise."""
     seeds = asked.seeds or SEEDS
     sizes = None if asked.size is None else read_span("--size", asked.size)
@@ -96,7 +96,7 @@ def swept(file: MissionFile, asked: Swept, out: Path | None, console: Console) -
     return Told(result, (sweep_page.table(result),), files)
 
 
-def _translations(file: MissionFile) -> dict[str, Any]:
+def _translations(file: LanderFile) -> dict[str, Any]:
     return {failure.name: list(failure.translated(file)) for failure in FAILURES}
 
 

@@ -12,7 +12,7 @@ from perilune.report.page import Story, page
 from perilune.report.record import Record
 from perilune.report.relief import Ground, ReliefMap, relief_about
 from perilune.scenario.brought import hashes
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.sim.recording import manifest, to_netcdf
 
 # The approach map holds the site and this much of the track; the second map the end of the track and what is around it.
@@ -67,7 +67,7 @@ def record_of(flight: Flight) -> Record:
 def maps_of(flight: Flight, mission: MissionFile, record: Record) -> tuple[ReliefMap, ...]:
     """The approach and the last stretch, if the flight hands over the ground it flew over."""
     ground = getattr(flight, "terrain", None)
-    if ground is None or not record.has("truth/r_site_m"):
+    if ground is None or not isinstance(mission, LanderFile) or not record.has("truth/r_site_m"):
         return ()
     site_deg = float(mission.site.latitude_deg), float(mission.site.longitude_deg)
     east_m, north_m = track_on_ground(record["truth/r_site_m"], float(mission.site.elevation_m))

@@ -16,7 +16,7 @@ from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
 from perilune.report.verdict import COLOURS, cause_beside, caveat, sentence, touchdown_rows, word
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_table import Table
 
 
@@ -30,10 +30,17 @@ class Story:
     maps: tuple[ReliefMap, ...] = ()
 
     @property
+    def lander(self) -> LanderFile:
+        """The file of a mission that lands."""
+        if not isinstance(self.mission, LanderFile):
+            raise TypeError(f"{self.mission.name} does not land")
+        return self.mission
+
+    @property
     def target(self) -> figures_ground.Target:
-        ellipse = self.mission.site.ellipse
+        ellipse = self.lander.site.ellipse
         axes = (float(ellipse.major_km), float(ellipse.minor_km), float(ellipse.azimuth_deg)) if ellipse else None
-        return figures_ground.Target(float(self.mission.site.elevation_m), axes)
+        return figures_ground.Target(float(self.lander.site.elevation_m), axes)
 
     @property
     def engine_names(self) -> tuple[str, ...]:
@@ -43,7 +50,7 @@ class Story:
 
     @property
     def gate_sigmas(self) -> dict[str, float]:
-        gates = self.mission.flight_software.gates
+        gates = self.lander.flight_software.gates
         return {name: float(getattr(gates, name).sigmas) for name in ("altimeter", "velocimeter", "star_tracker")}
 
 
@@ -55,6 +62,7 @@ class Chapter:
     note: str
     draw: Callable[[Story], Figure]
     needs: tuple[str, ...]
+    of: type[MissionFile] = MissionFile  # the kind of mission that it tells of
 
 
 def _needs(group: str, *names: str) -> tuple[str, ...]:
@@ -92,6 +100,7 @@ CHAPTERS = (
         "What the lander stands, and what it met. Speeds are those just before the first touch.",
         lambda story: figures_ground.touchdown(story.record, touchdown_rows(story.result)),
         (*TRUE_SPEEDS, "truth/tilt_deg"),
+        LanderFile,
     ),
     Chapter(
         "Over the ground",
@@ -99,6 +108,7 @@ CHAPTERS = (
         "mission file puts them; the rest of the relief is drawn by the seed from the statistics of the region.",
         lambda story: figures_ground.ground_track(story.record, story.maps, story.target),
         ("truth/r_site_m",),
+        LanderFile,
     ),
     Chapter(
         "Height",
@@ -106,12 +116,14 @@ CHAPTERS = (
         "over the ground of its own map. Bands are its modes.",
         lambda story: figures.altitude(story.record),
         ("truth/altitude_m", "downlink/altitude_m"),
+        LanderFile,
     ),
     Chapter(
         "Speed",
         "Relative to the rotating ground; down is positive. Dotted: what flight software believed.",
         lambda story: figures.speeds(story.record),
         TRUE_SPEEDS + _needs("downlink", "vertical_speed_m_s", "horizontal_speed_m_s"),
+        LanderFile,
     ),
     Chapter(
         "Attitude and throttle",
@@ -145,12 +157,14 @@ CHAPTERS = (
         "the position shares cancels in the height over the ground, which is what the altimeter measures.",
         lambda story: figures_navigation.ground(story.record, story.target.elevation_m),
         ("truth/ground_elevation_m", "downlink/nav_terrain_m", "downlink/nav_sigma"),
+        LanderFile,
     ),
     Chapter(
         "Readings at the gates",
         "Innovation over its predicted sigma; of several beams or axes at once, their root mean square. Dashed: the gate.",
         lambda story: figures_navigation.innovations(story.record, story.gate_sigmas),
         GATES,
+        LanderFile,
     ),
 )
 
@@ -188,7 +202,7 @@ def _when(story: Story) -> str:
     contact, observed = story.result.get("contact"), story.mission.observed
     told = [f"{contact['utc'][:19].replace('T', ' ')} UTC at {_place(contact)}."] if contact else []
     if observed:
-        told.append(f"The real lander, on its own flight: {word(observed.outcome)}.")
+        told.append(f"The real one, on its own flight: {word(observed.outcome)}.")
     return f'<p class="cause">{escape(" ".join(told))}</p>' if told else ""
 
 
@@ -199,8 +213,10 @@ def _place(contact: dict[str, Any]) -> str:
 
 def _velocimeter_is_assumed(mission: MissionFile) -> bool:
     """An assumed optical velocimeter stands for one that the operator has not told of."""
+    if not isinstance(mission, LanderFile) or mission.sensors.velocimeter is None:
+        return False
     unit = mission.sensors.velocimeter
-    return unit is not None and unit.kind == "optical" and unit.source == "assumed"
+    return unit.kind == "optical" and unit.source == "assumed"
 
 
 NO_PUBLIC_VELOCIMETER = (
@@ -215,8 +231,12 @@ def _numbers(story: Story) -> str:
         _tile(f"{value:.2f}{_gap(unit)}{unit}", f"{name} (limit {limit:g}{_gap(unit)}{unit})", value > limit)
         for name, value, limit, unit in touchdown_rows(result)
     ]
-    if contact := result.get("contact"):
+    if (contact := result.get("contact")) and isinstance(story.mission, LanderFile):
         tiles.append(_tile(distance(contact["miss_m"]), f"from the target{_in_ellipse(story)}"))
+    if orbit := result.get("orbit"):
+        tiles.append(_tile(f"{orbit['lowest_altitude_km']:.1f} km", f"lowest in {orbit['watched_days']:.1f} days"))
+        tiles.append(_tile(f"{orbit['highest_altitude_km']:.1f} km", "highest"))
+        tiles.append(_tile(f"{orbit['inclination_deg']:.2f}°", "inclination"))
     if rest := result.get("rest"):
         tiles.append(_tile(f"{rest['tilt_deg']:.1f}°", "tilt at rest"))
     tiles.append(_tile(f"{result['propellant_left_kg']:.1f} kg", "propellant left"))
@@ -242,6 +262,8 @@ def _tile(value: str, name: str, over: bool = False) -> str:
 
 
 def _can_be_drawn(chapter: Chapter, story: Story) -> bool:
+    if not isinstance(story.mission, chapter.of):
+        return False
     if chapter.title == "Over the ground" and (not story.maps or _fell_asleep(story)):
         return False
     if chapter.title == "Touchdown" and (not touchdown_rows(story.result) or _fell_asleep(story)):

@@ -34,7 +34,8 @@ def sentence(result: dict[str, Any]) -> str:
         return f"{FATES[result['outcome']]} {_closed(result.get('cause', ''))}".strip()
     speeds = f"{contact['vertical_speed_m_s']:.2f} m/s down and {contact['horizontal_speed_m_s']:.2f} m/s sideways"
     fate = FATES[result["outcome"]]
-    return f"{fate} It touched the ground at {speeds}, {distance(contact['miss_m'])} from the target."
+    where = "" if contact["miss_m"] is None else f", {distance(contact['miss_m'])} from the target"
+    return f"{fate} It touched the ground at {speeds}{where}."
 
 
 def cause_beside(result: dict[str, Any]) -> str:
@@ -82,6 +83,11 @@ def summary(result: dict[str, Any]) -> str:
         lines.append(f"  {name:<21}{value:8.2f} {unit:<4} limit {limit:g} {unit}{mark}")
     if result.get("contact"):
         lines.append(f"  {'touched the ground at':<21} {result['contact']['utc']}  {clock(result['contact']['met_s'])}")
+    if orbit := result.get("orbit"):
+        lines.append(
+            f"  {'height':<21}{orbit['lowest_altitude_km']:8.1f} to {orbit['highest_altitude_km']:.1f} km in {orbit['watched_days']:.1f} days"
+        )
+        lines.append(f"  {'inclination':<21}{orbit['inclination_deg']:8.2f} deg")
     lines.append(f"  {'propellant left':<21}{result['propellant_left_kg']:8.1f} kg")
     lines += ["", *(f"  {name:<10} {path}" for name, path in result["files"].items() if path)]
     return "\n".join(lines)

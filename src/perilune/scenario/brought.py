@@ -14,8 +14,7 @@ from perilune.scenario.schema import MissionFile
 def brought_files(file: MissionFile) -> dict[str, Path]:
     """By key of the mission file: every file that it names."""
     folder = file.folder or Path.cwd()
-    named = {"terrain.map": file.terrain.map, "gravity.file": file.gravity.file}
-    return {key: folder / name for key, name in named.items() if name is not None}
+    return {key: folder / name for key, name in file.maps.items() if name is not None}
 
 
 def hashes(file: MissionFile) -> dict[str, dict[str, str]]:

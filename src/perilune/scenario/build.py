@@ -16,17 +16,20 @@ from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingSt
 from perilune.fsw.guidance.request import LocalState
 from perilune.math.calling import Call, call
 from perilune.math.vector import Vec3, vec3
-from perilune.moon.ephemeris import load_ephemeris
+from perilune.moon.ephemeris import Ephemeris, load_ephemeris
 from perilune.moon.frames import moon_orientation
 from perilune.moon.time import Epoch
 from perilune.scenario.beside import Burn
+from perilune.scenario.brought import brought_files
 from perilune.scenario.build_control import braking_thrust, thrust_in
-from perilune.scenario.build_fsw import Moments, braking_guidance, build_fsw, orbit_burn_duration_s, timer_factor
-from perilune.scenario.build_world import build_world
+from perilune.scenario.build_descent import braking_guidance
+from perilune.scenario.build_fsw import Moments, build_fsw, orbit_burn_duration_s, timer_factor
+from perilune.scenario.build_world import landing_of, world_of
 from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
+from perilune.scenario.never_lands import no_landing
 from perilune.scenario.programs import DIRECT, Programs
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
@@ -54,6 +57,13 @@ class Flightplan(NamedTuple):
     file: MissionFile
     burn: Burn | None = None  # to the descent orbit, if the flight makes it
 
+    @property
+    def lander(self) -> LanderFile:
+        """The file of a mission that lands."""
+        if not isinstance(self.file, LanderFile):
+            raise ScenarioError(f"{self.file.name} does not land: it stays in orbit")
+        return self.file
+
 
 class _Orbits(NamedTuple):
     """The flight's geometry, worked back from the landing."""
@@ -68,10 +78,12 @@ class _Orbits(NamedTuple):
 
 def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Programs = DIRECT, entry: str | None = None) -> Flightplan:
     """Everything that a flight from an entry needs, the file's last one by default; ScenarioError when the orbit cannot reach the site."""
+    if not isinstance(file, LanderFile):
+        raise ScenarioError(f"{file.name} does not land: it stays in orbit, and flies from separation alone")
     entry = entry or file.entries[-1]
     table = fault_table(faults)
-    # A map beside the file may change while the file does not, so such a mission is built anew.
-    shelf = programs.shelf if file.terrain.map is None else None
+    # A file beside it may change while the mission file does not, so such a mission is built anew.
+    shelf = None if brought_files(file) else programs.shelf
     words = f"{entry} {file.model_dump_json()}"
     parts = shelf.find("mission", words) if shelf is not None else None
     if parts is None:
@@ -82,7 +94,7 @@ def build(file: MissionFile, faults: tuple[FaultRow, ...] = (), programs: Progra
     return Flightplan(eqx.tree_at(lambda m: m.faults, mission, table), phases, spread, epoch, file, burn)
 
 
-def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch, Burn | None]:
+def _laid_out(file: LanderFile, entry: str, programs: Programs) -> tuple[Mission, tuple[Phase, ...], Spread, Epoch, Burn | None]:
     """The flight plan of a file, without faults."""
     orbits = _orbits(file, entry, programs)
     landing = epoch_of(file.orbit.landing_utc)
@@ -101,12 +113,17 @@ def _laid_out(file: MissionFile, entry: str, programs: Programs) -> tuple[Missio
     return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
 
 
+def build_world(file: MissionFile, ephemeris: Ephemeris) -> World:
+    """The nominal world of a mission."""
+    return world_of(file, landing_of(file) if isinstance(file, LanderFile) else no_landing(file), ephemeris)
+
+
 def window_s(file: MissionFile) -> float:
     """What the ephemeris of every flight of a file covers at least: as long as its longest, so that all of them are one program. One of few lengths, so that
     missions of about a length are one too."""
-    if file.plan is None or file.plan.landing is None:
+    if file.plan is None:
         return WINDOW_S
-    longest_s = (file.plan.landing.latest_utc - file.plan.injection_utc).total_seconds() + AFTER_IGNITION_S
+    longest_s = (file.ends_utc - file.plan.injection_utc).total_seconds() + AFTER_IGNITION_S
     return WINDOW_S * 2.0 ** max(0, math.ceil(math.log2(longest_s / WINDOW_S)))
 
 
@@ -123,7 +140,7 @@ def mission_of(file: MissionFile, world: World, moments: Moments, start: RigidBo
     )
 
 
-def _burnt_before_last_entry_kg(file: MissionFile, entry: str, burn_m_s: float) -> float:
+def _burnt_before_last_entry_kg(file: LanderFile, entry: str, burn_m_s: float) -> float:
     """What a descent-orbit burn before the last entry takes: the file gives the mass at that entry."""
     if entry == file.entries[-1] or burn_m_s <= 0.0:
         return 0.0
@@ -138,23 +155,18 @@ def fault_table(faults: tuple[FaultRow, ...]) -> FaultPlan:
 
 
 def _limits(file: MissionFile) -> Limits:
-    limits = file.limits
-    numbers = (
-        float(limits.vertical_m_s),
-        float(limits.horizontal_m_s),
-        math.radians(limits.tilt_deg),
-        math.radians(limits.slope_deg),
-        math.radians(limits.rest_tilt_deg),
-        2.0 * float(file.legs.pad_circle_m) / math.sqrt(2.0),
-        REST_SPEED_M_S,
-        REST_RATE_RAD_S,
-        REST_S,
-    )
-    axis = None if limits.rest_axis is None else vec3(limits.rest_axis).unit()
+    stands, axis = (math.inf,) * 5 + (float(file.vehicle.hull.radius_m),), None
+    if isinstance(file, LanderFile):
+        limits = file.limits
+        speeds = float(limits.vertical_m_s), float(limits.horizontal_m_s)
+        angles = math.radians(limits.tilt_deg), math.radians(limits.slope_deg), math.radians(limits.rest_tilt_deg)
+        stands = (*speeds, *angles, 2.0 * float(file.legs.pad_circle_m) / math.sqrt(2.0))
+        axis = None if limits.rest_axis is None else vec3(limits.rest_axis).unit()
+    numbers = (*stands, REST_SPEED_M_S, REST_RATE_RAD_S, REST_S)
     return Limits(*(jnp.asarray(number) for number in numbers), rest_axis_body=axis)
 
 
-def _orbits(file: MissionFile, entry: str, programs: Programs) -> _Orbits:
+def _orbits(file: LanderFile, entry: str, programs: Programs) -> _Orbits:
     orbit, burns = file.orbit, file.burns_from(entry)
     ignition = ellipse_of_altitudes(*(1e3 * km for km in orbit.at_ignition_km))
     before = _before_burn(file) if burns else ignition
@@ -169,17 +181,17 @@ def _orbits(file: MissionFile, entry: str, programs: Programs) -> _Orbits:
     return _Orbits(ignition, ignition_m, braking_s, arc_rad, math.ceil(start_s / 10.0) * 10.0, burn_s)
 
 
-def _ignition_radius_m(file: MissionFile, ellipse: Ellipse) -> float:
+def _ignition_radius_m(file: LanderFile, ellipse: Ellipse) -> float:
     altitude_km = file.orbit.ignition_altitude_km
     return ellipse.periapsis_m if altitude_km is None else RADIUS_MOON_M + 1e3 * float(altitude_km)
 
 
-def _before_burn(file: MissionFile) -> Ellipse:
+def _before_burn(file: LanderFile) -> Ellipse:
     """The orbit that the descent-orbit burn leaves."""
     return ellipse_of_altitudes(1e3 * float(file.orbit.periapsis_altitude_km), 1e3 * float(file.orbit.apoapsis_altitude_km))
 
 
-def braking_estimate(file: MissionFile, ellipse: Ellipse, programs: Call = call) -> tuple[float, float]:
+def braking_estimate(file: LanderFile, ellipse: Ellipse, programs: Call = call) -> tuple[float, float]:
     """Duration (s) and range over the ground (m) of the braking, by the guidance law itself, run to convergence where it begins."""
     guidance: BrakingGuidance = braking_guidance(file)
     thrust_n, exhaust_m_s = braking_thrust(file)
@@ -215,7 +227,7 @@ def _coasted(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar) ->
     return coasted_orbit(world, orbit, start_s, duration_s)
 
 
-def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
+def _at_ignition(file: LanderFile, world: World, orbits: _Orbits) -> Orbit:
     """Where braking begins, at the lowest point of the orbit or on the way down to it, on the plane that holds the site when it is reached."""
     ignition_s = orbits.start_s
     landing_s = ignition_s + orbits.braking_s + FINAL_DESCENT_S
@@ -230,7 +242,7 @@ def _at_ignition(file: MissionFile, world: World, orbits: _Orbits) -> Orbit:
     return Orbit(vec3(r_lci_m), vec3(v_lci_m_s))
 
 
-def _back_to_start(file: MissionFile, ignition: tuple[World, Orbit], orbits: _Orbits, programs: Programs) -> tuple[Orbit, float]:
+def _back_to_start(file: LanderFile, ignition: tuple[World, Orbit], orbits: _Orbits, programs: Programs) -> tuple[Orbit, float]:
     """The state at mission elapsed time zero, and the velocity that the descent-orbit burn takes out (m/s)."""
     world, at_ignition = ignition
     if orbits.burn_before_ignition_s == 0.0:
@@ -252,7 +264,7 @@ def _body(beginning: tuple[World, Orbit], first_burn_s: float, programs: Program
     return RigidBody(start.r_lci_m, start.v_lci_m_s, pointing(backwards, keel.cross(backwards)), still)
 
 
-def _phases(file: MissionFile, entry: str, moments: Moments, burn_s: float) -> tuple[Phase, ...]:
+def _phases(file: LanderFile, entry: str, moments: Moments, burn_s: float) -> tuple[Phase, ...]:
     """The file's phases from an entry, on the clock, in whole chunks of ticks."""
     chunk_s = CHUNK_TICKS * float(file.flight_software.cycle_s)
     ends = {

@@ -12,16 +12,10 @@ from perilune.dynamics.thruster_layout import joined
 from perilune.fsw.app import FlightSoftware
 from perilune.fsw.belief import GroundBelief, VehicleBelief
 from perilune.fsw.control.attitude import InertiaBelief
-from perilune.fsw.guidance.approach import ApproachGuidance
-from perilune.fsw.guidance.braking import BrakingGuidance
-from perilune.fsw.guidance.guidance import Guidance
-from perilune.fsw.guidance.held import AttitudeHold, FreeFall
-from perilune.fsw.guidance.vertical import Hover, VerticalGuidance
 from perilune.fsw.lumps import BelievedLumps
 from perilune.fsw.modes import ModeLogic
 from perilune.fsw.navigation import belief
 from perilune.fsw.navigation.filter import NavigationFilter
-from perilune.fsw.navigation.gate import GatePolicy
 from perilune.fsw.sequencer import Action, Release, Sequencer, sequence_table
 from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris
@@ -29,21 +23,18 @@ from perilune.moon.frames import q_lfme_lfpa, steady_spin
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.brought import cut
-from perilune.scenario.build_control import allocator, attitude_control, braking_thrust, thrust_in
+from perilune.scenario.build_control import allocator, attitude_control, thrust_in
+from perilune.scenario.build_descent import Descent, descent_of, gate_policy
 from perilune.scenario.build_watch import engine_watch, monitors
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
     G_MICRO_M_S2,
-    canted,
     per_unit,
-    site_of,
     thruster_layout,
-    velocimeter_beams,
 )
-from perilune.scenario.schema import MissionFile
-from perilune.scenario.schema_flight import Gate
-from perilune.scenario.schema_sensors import Velocimeter
+from perilune.scenario.never_lands import no_descent
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.wire.telemetry import Mode
 from perilune.wire.uplink import BurnRow, FlightOrders, burn_table
 from perilune.world.plant import LANDERS
@@ -56,7 +47,6 @@ BIAS_ACCEL_WALK_M_S2_SQRT_S = 1e-7
 BIAS_GYRO_WALK_RAD_S_SQRT_S = 1e-10
 # White noise that covers the believed field's own error, a few mGal over tens of kilometres.
 GRAVITY_NOISE_M_S2_SQRT_S = 2e-4
-COS_INCIDENCE_MIN = 0.4
 
 
 class Moments(NamedTuple):
@@ -68,34 +58,23 @@ class Moments(NamedTuple):
     more_kg: float = 0.0  # mass at the start, beyond the file's
 
 
-def braking_guidance(file: MissionFile) -> BrakingGuidance:
-    braking = file.flight_software.braking
-    return BrakingGuidance(
-        gate_radius_m=jnp.asarray(RADIUS_MOON_M + float(file.site.elevation_m) + float(braking.gate_altitude_m)),
-        gate_vertical_speed_m_s=jnp.asarray(-float(braking.vertical_m_s)),
-        gate_horizontal_speed_m_s=jnp.asarray(float(braking.horizontal_m_s)),
-        throttle_nominal=jnp.asarray(float(braking.throttle_nominal)),
-        throttle_min=jnp.asarray(float(braking.throttle_min)),
-        throttle_max=jnp.asarray(float(braking.throttle_max)),
-        freeze_s=jnp.asarray(float(braking.freeze_s)),
-    )
-
-
 def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> FlightSoftware:
     """Flight software as loaded before the descent. Every leaf is its own: shared tables are copied."""
-    ground = _ground(file, ephemeris, moments)
+    scale = float(file.belief.sensor_sigma_scale or 1.0)
+    descent = descent_of(file, scale) if isinstance(file, LanderFile) else no_descent(file)
+    ground = _ground(descent, ephemeris, moments)
     software = FlightSoftware(
-        navigation=_navigation(file, ephemeris, ground, moments),
-        guidance=_guidance(file),
+        navigation=_navigation(file, ephemeris, (ground, descent), moments),
+        guidance=descent.guidance,
         attitude=attitude_control(file),
         allocation=allocator(file),
-        modes=_modes(file),
+        modes=_modes(file, descent),
         sequencer=Sequencer(
             sequence_table(_sequence(file), [int(row.priority) for row in file.sequence]),
             jnp.asarray(file.flight_software.arrays == "mixed"),
         ),
         monitors=monitors(file),
-        vehicle=_vehicle(file, moments),
+        vehicle=_vehicle(file, descent, moments),
         inertia=InertiaBelief(
             jnp.asarray(float(file.vehicle.mass_start_kg)),
             jnp.asarray(float(file.vehicle.mass_dry_kg)),
@@ -103,7 +82,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
             vec3(file.vehicle.inertia_empty_kg_m2),
         ),
         ground=ground,
-        gate_downrange_m=jnp.asarray(float(file.flight_software.braking.gate_downrange_m)),
+        gate_downrange_m=jnp.asarray(descent.gate_downrange_m),
         up_body=vec3((0.0, 0.0, 1.0)),
         engine_watch=engine_watch(file),
         orders=_orders(file, moments),
@@ -111,18 +90,17 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
     return jax.tree.map(jnp.array, software)
 
 
-def _ground(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> GroundBelief:
-    elevation_m = float(file.belief.site_elevation_m if file.belief.site_elevation_m is not None else file.site.elevation_m)
+def _ground(descent: Descent, ephemeris: Ephemeris, moments: Moments) -> GroundBelief:
     return GroundBelief(
         spin=steady_spin(ephemeris, jnp.asarray(moments.ignition_s)),
-        site=site_of(file),
-        reference_radius_m=jnp.asarray(RADIUS_MOON_M + elevation_m),
+        site=descent.site,
+        reference_radius_m=jnp.asarray(RADIUS_MOON_M + descent.elevation_m),
     )
 
 
-def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
+def _vehicle(file: MissionFile, descent: Descent, moments: Moments) -> VehicleBelief:
     layout = joined(*(thruster_layout(group) for group in file.thrusters))
-    thrust_n, exhaust_m_s = braking_thrust(file)
+    thrust_n, exhaust_m_s = descent.braking
     engine_thrust = per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)
     engine_isp = per_unit(file.engines, "isp_s") * float(file.belief.isp_scale or 1.0)
     return VehicleBelief(
@@ -138,13 +116,11 @@ def _vehicle(file: MissionFile, moments: Moments) -> VehicleBelief:
     )
 
 
-def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, moments: Moments) -> NavigationFilter:
-    units, scale = file.sensors, float(file.belief.sensor_sigma_scale or 1.0)
-    r_imu = np.asarray(units.imu.position_m)
+def _navigation(file: MissionFile, ephemeris: Ephemeris, below: tuple[GroundBelief, Descent], moments: Moments) -> NavigationFilter:
+    (ground, descent), units, scale = below, file.sensors, float(file.belief.sensor_sigma_scale or 1.0)
     field = cut(field_of(lunar_field()), int(file.belief.gravity_degree), "belief.gravity_degree")
     earth = ephemeris.r_earth_lci_m(jnp.asarray(moments.ignition_s))
     lumps = BelievedLumps(field, ground.spin, q_lfme_lfpa().inverse(), earth, jnp.asarray(GM_EARTH_M3_S2))
-    gates = file.flight_software.gates
     omega_lci = ground.spin.q_lfme_lci_0.inverse() @ ground.spin.omega_lfme_rad_s
     return NavigationFilter(
         imu=_imu_belief(file, scale),
@@ -154,55 +130,22 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, ground: GroundBelief, m
             about_sigma_rad=scale * float(units.star_tracker.about_arcsec) * ARCSEC_RAD,
             mount_sigma_rad=scale * float(units.star_tracker.mount_arcsec) * ARCSEC_RAD,
         ),
-        altimeter=belief.AltimeterBelief(
-            beam_body=vec3(canted(float(units.altimeter.cant_deg))),
-            antenna_from_imu_body_m=vec3(np.asarray(units.altimeter.position_m) - r_imu),
-            noise_floor_m=_altimeter_noise_m(file, scale),
-            noise_slope=scale * 0.01 * math.hypot(units.altimeter.noise_percent, units.altimeter.scale_percent),
-            cos_incidence_min=COS_INCIDENCE_MIN,
-            mount_sigma_rad=scale * 1e-3 * float(units.altimeter.mount_mrad),
-        ),
-        velocimeter=_velocimeter_belief(units.velocimeter, r_imu, scale),
+        altimeter=descent.altimeter,
+        velocimeter=descent.velocimeter,
         ground=belief.GroundBelief(
             radius_m=ground.reference_radius_m,
-            terrain_sigma_m=float(file.belief.terrain_sigma_m),
-            slope_sigma=float(file.belief.terrain_slope),
-            slope_correlation_m=1e3 * float(file.belief.slope_correlation_km),
-            small_relief_m=float(file.belief.small_relief_m),
-            small_slope=float(file.belief.small_slope),
+            **descent.relief._asdict(),
             omega_lfme_lci_rad_s=omega_lci,
         ),
         gravity=belief.GravityBelief(GM_MOON_M3_S2, lumps, GRAVITY_NOISE_M_S2_SQRT_S),
         gates=belief.GatePolicies(
-            star_tracker=_gate(gates.star_tracker),
-            altimeter=_gate(gates.altimeter),
-            velocimeter=_gate(gates.velocimeter),
-            velocimeter_range=_gate(gates.altimeter),
+            star_tracker=gate_policy(file.flight_software.gates.star_tracker),
+            altimeter=descent.gates[0],
+            velocimeter=descent.gates[1],
+            velocimeter_range=descent.gates[0],
         ),
         cycle_s=float(file.flight_software.cycle_s),
         batch_axis=LANDERS,
-    )
-
-
-def _altimeter_noise_m(file: MissionFile, scale: float) -> float:
-    if file.belief.altimeter_noise_m is not None:
-        return float(file.belief.altimeter_noise_m)
-    return scale * math.hypot(file.sensors.altimeter.noise_floor_m, file.sensors.altimeter.bias_m)
-
-
-def _velocimeter_belief(unit: Velocimeter | None, r_imu_m: np.ndarray, scale: float) -> belief.VelocimeterBelief:
-    if unit is None:
-        return belief.VelocimeterBelief((), zero_vec3(), 0.0, 0.0, 0.0, 0.0, COS_INCIDENCE_MIN)
-    return belief.VelocimeterBelief(
-        beams_body=velocimeter_beams(unit),
-        antenna_from_imu_body_m=vec3(np.asarray(unit.position_m) - r_imu_m),
-        speed_floor_m_s=scale * float(unit.speed_floor_m_s),
-        speed_slope=scale * 0.01 * float(unit.speed_percent),
-        range_floor_m=scale * float(unit.range_floor_m or 0.0),
-        range_slope=scale * 0.01 * math.hypot(unit.range_percent or 0.0, unit.scale_percent),
-        cos_incidence_min=COS_INCIDENCE_MIN,
-        scale_sigma=scale * 0.01 * float(unit.scale_percent),
-        mount_sigma_rad=scale * 1e-3 * float(unit.mount_mrad),
     )
 
 
@@ -227,74 +170,22 @@ def _along_and_across(scale: float, misalignment: float) -> float:
     return math.sqrt((scale**2 + 2.0 * misalignment**2) / 3.0)
 
 
-def _gate(gate: Gate) -> GatePolicy:
-    never = math.inf
-    return GatePolicy(
-        threshold_sigmas=float(gate.sigmas),
-        innovation_limit=float(gate.limit_m) if gate.limit_m is not None else never,
-        readmit_after=float(gate.count) if gate.policy == "readmit" else never,
-        give_up_after=float(gate.count) if gate.policy == "reject_for_good" else never,
-    )
-
-
-def _guidance(file: MissionFile) -> Guidance:
-    software = file.flight_software
-    approach, vertical, hold, fall = software.approach, software.vertical_descent, software.attitude_hold, software.free_fall
-    return Guidance(
-        braking=braking_guidance(file),
-        approach=ApproachGuidance(
-            gain=float(approach.gain),
-            end_height_m=float(approach.end_altitude_m),
-            end_vertical_speed_m_s=-float(approach.end_vertical_m_s),
-            end_accel_up_m_s2=GM_MOON_M3_S2 / RADIUS_MOON_M**2 + float(vertical.deceleration_m_s2),
-            time_to_go_min_s=3.0,
-            tilt_max_rad=math.radians(approach.tilt_max_deg),
-            dive_m_s2=float(approach.dive_m_s2 or 0.0),
-        ),
-        vertical=VerticalGuidance(
-            touchdown_speed_m_s=float(vertical.touchdown_m_s),
-            low_height_m=float(vertical.low_altitude_m),
-            deceleration_m_s2=float(vertical.deceleration_m_s2),
-            descent_speed_max_m_s=float(vertical.descent_max_m_s),
-            vertical_gain_1_s=float(vertical.vertical_gain_hz),
-            horizontal_gain_1_s=float(vertical.horizontal_gain_hz),
-            tilt_max_rad=math.radians(vertical.tilt_max_deg),
-            tilt_low_rad=math.radians(vertical.tilt_low_deg),
-            hovers=tuple(Hover(float(h.altitude_m), float(h.duration_s), float(h.descent_max_m_s)) for h in software.hovers),
-        ),
-        approach_wanted=bool(approach.wanted),
-        braking_exhaust_m_s=braking_thrust(file)[1],
-        approach_thrust_n=thrust_in(file, "approach")[0],
-        vertical_thrust_n=thrust_in(file, "vertical_descent")[0],
-        terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
-        hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),
-        fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
-    )
-
-
 def _used(groups, key: str) -> np.ndarray:
     """Whether each mode uses each group of units."""
     return np.array([[mode.name.lower() in getattr(group, key) for group in groups] for mode in Mode])
 
 
-def _modes(file: MissionFile) -> ModeLogic:
-    software = file.flight_software
+def _modes(file: MissionFile, descent: Descent) -> ModeLogic:
     counts = [group.count for group in file.engines]
     axial = [group for group in file.thrusters if group.layout == "axial_ring"]
     attitude = [group for group in file.thrusters if group.layout != "axial_ring"]
     return ModeLogic(
-        gate_horizontal_speed_m_s=float(software.braking.horizontal_m_s),
-        upright_rad=math.radians(software.pitch_up.upright_deg),
-        approach_wanted=bool(software.approach.wanted),
-        vertical_height_m=float(software.approach.end_altitude_m),
-        secure_s=float(software.monitors.secure_s),
+        **descent.modes._asdict(),
         # What burns in a burn stands in the burn table.
         engines=jnp.asarray(np.repeat(_used(file.engines, "used_in"), counts, axis=1)).at[Mode.BURN].set(False),
         axial_thrusters=jnp.asarray(_used(axial, "thrust_in").any(axis=1)).at[Mode.BURN].set(False),
         axial_torque=jnp.asarray(_used(axial, "torque_in").any(axis=1)),
         attitude_thrusters=jnp.asarray(_used(attitude, "torque_in").any(axis=1)),
-        hold_s=None if software.attitude_hold is None else float(software.attitude_hold.duration_s),
-        fall_height_m=None if software.free_fall is None else float(software.free_fall.altitude_m),
     )
 
 

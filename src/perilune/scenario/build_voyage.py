@@ -14,18 +14,17 @@ from perilune.math.random import stream_of_seed
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.moon.ephemeris import Ephemeris, load_ephemeris
-from perilune.moon.time import Epoch
+from perilune.moon.time import DAY_S, Epoch
 from perilune.scenario.brought import brought_files
-from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, mission_of, window_s
+from perilune.scenario.build import AFTER_IGNITION_S, Flightplan, build_world, mission_of, window_s
 from perilune.scenario.build_fsw import Moments
-from perilune.scenario.build_world import build_world
 from perilune.scenario.bus import coast_attitude
 from perilune.scenario.disperse import spread_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.forces import Forces
 from perilune.scenario.plan import kept_plan
 from perilune.scenario.programs import DIRECT, Programs, settled
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import SEPARATION, LanderFile, MissionFile, OrbiterFile
 from perilune.scenario.schema_plan import CruiseTracking, FlightOfPlan, Plan
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.trajectory.flightpath import MissionPlan
@@ -46,25 +45,25 @@ class Voyage(NamedTuple):
 
     @property
     def last_look_s(self) -> float:
-        """When the orbit is tracked for the burn to the descent orbit, as planned; mission elapsed time."""
+        """When the orbit is tracked for the last burn, as planned; mission elapsed time."""
         before_s = float(flying(self.plan.file)[2].tracked_before_s)
-        return self.route.descent.ignition_s - self.route.separation_s - before_s
+        return self.route.stops[-1][0].ignition_s - self.route.separation_s - before_s
 
 
 def flying(file: MissionFile) -> tuple[Plan, CruiseTracking, FlightOfPlan]:
     """The plan of a file, if it can be flown."""
     plan = file.plan
-    if plan is None or plan.flight is None or plan.tracking is None or plan.landing is None:
-        raise ScenarioError(f"{file.name} cannot be flown from separation: its [plan] needs flight, tracking and landing")
+    if plan is None or plan.flight is None or plan.tracking is None or SEPARATION not in file.entries:
+        raise ScenarioError(f"{file.name} cannot be flown from separation: its [plan] needs flight, tracking and, for a lander, landing")
     return plan, plan.tracking, plan.flight
 
 
 def build_voyage(file: MissionFile, programs: Programs, seed: int) -> Voyage:
     """Everything that a flight from separation needs, faults apart; the injection's error is drawn from the seed.
 
-    What is the same for every seed is kept, unless a map beside the file may change it.
+    What is the same for every seed is kept, unless a file beside it may change it.
     """
-    shelf = programs.shelf if file.terrain.map is None else None
+    shelf = None if brought_files(file) else programs.shelf
     words = file.model_dump_json()
     voyage = shelf.find("voyage", words) if shelf is not None else None
     if voyage is None:
@@ -82,7 +81,8 @@ def _laid_out(file: MissionFile, programs: Programs) -> Voyage:
     with called_by(programs):
         route = route_of(desk)
     epoch = desk.epoch.after(route.separation_s)
-    ignition_s = route.ignition_s - route.separation_s
+    # What flight software believes of the Moon's turning and the Earth's place is right at this time.
+    ignition_s = (route.insertion[0] if route.down is None else route.down).ignition_s - route.separation_s
     span_s = max(window_s(file), ignition_s + AFTER_IGNITION_S)
     world = build_world(file, load_ephemeris(epoch, span_s))
     moments = Moments(math.inf, 0.0, ignition_s, float(plan.separation_kg) - float(file.vehicle.mass_start_kg))
@@ -132,21 +132,28 @@ def _looking(ephemeris: Ephemeris, r_lci_m: Vec3, met_s: Scalar, axes_body: tupl
 def _foreseen(file: MissionFile, route: Route, settings: FlightOfPlan) -> tuple[Phase, ...]:
     """The phases as the plan has them; the flight itself moves them by what it finds."""
     tick_s = float(file.flight_software.cycle_s)
-    stops = [*((due,) for due in route.corrections), route.insertion, *((due,) for due in route.lowering), (route.trim,), (route.descent,)]
     phases, now = [], 0
-    for stop in stops:
+    for stop in route.stops:
         name = stop[0].name.replace(" ", "-")
         first, last = _ticks(stop, route, settings, tick_s)
         phases += [Phase(f"to-{name}", PhaseKind.COAST, now, first, False), Phase(name, PhaseKind.POWERED, first, last, True)]
         now = last
+    return (*phases, *_last_phases(file, route, now))
+
+
+def _last_phases(file: MissionFile, route: Route, now: int) -> tuple[Phase, ...]:
+    """The wait and the descent of a lander; the time for which an orbiter is watched."""
+    tick_s = float(file.flight_software.cycle_s)
+    if isinstance(file, OrbiterFile):
+        watched = round(float(file.mapping.watched_days) * DAY_S / tick_s)
+        return (Phase("mapping", PhaseKind.COAST, now, now + watched, False),)
+    if not isinstance(file, LanderFile) or route.down is None:
+        return ()
     descent = file.phases[-1]
-    ignition = round((route.ignition_s - route.separation_s) / tick_s)
+    ignition = round((route.down.ignition_s - route.separation_s) / tick_s)
     rest = ignition + round(float(descent.longest_s) / tick_s)
-    return (
-        *phases,
-        Phase("pre-landing-orbit", PhaseKind.COAST, now, ignition, False),
-        Phase(descent.name, PhaseKind.POWERED, ignition, rest, True),
-    )
+    wait = Phase("pre-landing-orbit", PhaseKind.COAST, now, ignition, False)
+    return wait, Phase(descent.name, PhaseKind.POWERED, ignition, rest, True)
 
 
 def _ticks(stop: tuple[Due, ...], route: Route, settings: FlightOfPlan, tick_s: float) -> tuple[int, int]:

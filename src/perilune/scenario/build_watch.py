@@ -9,6 +9,7 @@ from perilune.fsw.engine_watch import EngineWatch
 from perilune.fsw.fdir import Monitor, Monitors
 from perilune.scenario.build_world import engine_places, per_unit
 from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_flight import LandingMonitors
 
 # Torque that the observer of disturbances follows.
 DISTURBANCE_MAX_N_M = 100.0
@@ -43,13 +44,16 @@ def engine_watch(file: MissionFile) -> EngineWatch | None:
 def monitors(file: MissionFile) -> Monitors:
     settings = file.flight_software.monitors
     confirm = np.full(len(Monitor), float(settings.other_cycles))
-    confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
+    pads_needed, margin_m = 1, None
+    if isinstance(settings, LandingMonitors):
+        confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
+        pads_needed, margin_m = settings.pads_needed, settings.ground_margin_m
     return Monitors(
         confirm_cycles=jnp.asarray(confirm),
         acts=jnp.asarray([monitor.name.lower() in ("touchdown", *settings.act) for monitor in Monitor]),
-        pads_needed=float(settings.pads_needed),
+        pads_needed=float(pads_needed),
         burn_time_factor=float(settings.burn_time_factor or BURN_TIME_FACTOR),
-        ground_margin_m=float(settings.ground_margin_m or GROUND_MARGIN_M),
+        ground_margin_m=float(margin_m or GROUND_MARGIN_M),
         attitude_error_max_rad=math.radians(settings.attitude_error_deg),
         propellant_min_kg=float(settings.propellant_min_kg),
         accel_share_min=float(settings.accel_share_min),

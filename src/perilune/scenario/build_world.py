@@ -1,6 +1,7 @@
 """From a mission file to the world: degrees become radians, kilometres metres, names arrays."""
 
 import math
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,7 +18,8 @@ from perilune.moon.relief import Relief, ReliefLaw, make_relief, relief_at
 from perilune.moon.terrain import Terrain, level_terrain
 from perilune.scenario.brought import brought_files, lunar_field_of, map_at
 from perilune.scenario.errors import ScenarioError
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
+from perilune.scenario.schema_sensors import LandingSensors
 from perilune.scenario.schema_sensors import Sensors as SensorsFile
 from perilune.scenario.schema_sensors import Velocimeter as VelocimeterFile
 from perilune.scenario.schema_vehicle import Engines as EnginesFile
@@ -94,23 +96,46 @@ def period_ticks(rate_hz: float, cycle_s: float) -> int:
     return FILTER_EVERY * max(1, round(1.0 / (rate_hz * cycle_s * FILTER_EVERY)))
 
 
-def site_of(file: MissionFile) -> SiteFrame:
+def site_of(file: LanderFile) -> SiteFrame:
     place = Selenographic(math.radians(file.site.latitude_deg), math.radians(file.site.longitude_deg), float(file.site.elevation_m))
     return site_frame(place)
 
 
-def build_world(file: MissionFile, ephemeris: Ephemeris) -> World:
+class Landing(NamedTuple):
+    """What of a world only a landing needs; a spacecraft that never lands has a stand-in (`never_lands`)."""
+
+    site: SiteFrame
+    gear: LandingGear
+    terrain: Terrain
+    altimeter: Altimeter
+    velocimeter: Velocimeter | None
+    touchdown: TouchdownSwitches
+
+
+def landing_of(file: LanderFile) -> Landing:
+    cycle_s = float(file.flight_software.cycle_s)
+    return Landing(
+        site=site_of(file),
+        gear=_gear(file),
+        terrain=build_terrain(file),
+        altimeter=_altimeter(file.sensors, cycle_s),
+        velocimeter=None if file.sensors.velocimeter is None else _velocimeter(file.sensors.velocimeter, cycle_s),
+        touchdown=TouchdownSwitches(jnp.full(file.legs.count, 0.01 * float(file.sensors.touchdown.miss_percent))),
+    )
+
+
+def world_of(file: MissionFile, landing: Landing, ephemeris: Ephemeris) -> World:
     """The nominal world of a mission; dispersions are drawn from the seed later."""
     return World(
         propulsion=_propulsion(file),
         mass=_mass(file),
         slosh=_slosh(file),
-        gear=_gear(file),
-        sensors=_sensors(file.sensors, float(file.flight_software.cycle_s), file),
-        terrain=build_terrain(file),
+        gear=landing.gear,
+        sensors=_sensors(file, landing),
+        terrain=landing.terrain,
         gravity=Gravity(lunar_field_of(file)),
         ephemeris=ephemeris,
-        site=site_of(file),
+        site=landing.site,
         tracking=_tracking(file),
         r_imu_body_m=vec3(file.sensors.imu.position_m),
         inertial_unit=InertialUnitControl(jnp.asarray(0.01 * float(file.sensors.imu.mixed_array_loss_percent or 0.0))),
@@ -167,7 +192,7 @@ def _slosh(file: MissionFile) -> Slosh:
     return Slosh(*(jnp.asarray(float(number)) for number in numbers))
 
 
-def _gear(file: MissionFile) -> LandingGear:
+def _gear(file: LanderFile) -> LandingGear:
     legs, hull = file.legs, file.vehicle.hull
     numbers = GearNumbers(
         pad_circle_m=float(legs.pad_circle_m),
@@ -192,19 +217,18 @@ def _tracking(file: MissionFile) -> GroundTracking:
     return GroundTracking(*(jnp.asarray(float(number)) for number in (*sigmas, *pairs)))
 
 
-def _sensors(file: SensorsFile, cycle_s: float, mission: MissionFile) -> Sensors:
-    gauge_full_kg = float(mission.vehicle.tank_full_kg)
-    miss = 0.01 * float(file.touchdown.miss_percent)
+def _sensors(file: MissionFile, landing: Landing) -> Sensors:
+    units, gauge_full_kg = file.sensors, float(file.vehicle.tank_full_kg)
     return Sensors(
-        imu=_imu(file),
-        star_tracker=_star_tracker(file, cycle_s),
-        altimeter=_altimeter(file, cycle_s),
-        velocimeter=None if file.velocimeter is None else _velocimeter(file.velocimeter, cycle_s),
-        touchdown=TouchdownSwitches(jnp.full(mission.legs.count, miss)),
-        clock=Clock(jnp.asarray(0.0), jnp.asarray(1e-3 * float(file.clock.offset_ms)), jnp.asarray(1e-6 * float(file.clock.drift_ppm))),
+        imu=_imu(units),
+        star_tracker=_star_tracker(units, float(file.flight_software.cycle_s)),
+        altimeter=landing.altimeter,
+        velocimeter=landing.velocimeter,
+        touchdown=landing.touchdown,
+        clock=Clock(jnp.asarray(0.0), jnp.asarray(1e-3 * float(units.clock.offset_ms)), jnp.asarray(1e-6 * float(units.clock.drift_ppm))),
         gauge=PropellantGauge(
-            jnp.asarray(0.01 * float(file.gauge.bias_percent) * gauge_full_kg),
-            jnp.asarray(0.01 * float(file.gauge.noise_percent) * gauge_full_kg),
+            jnp.asarray(0.01 * float(units.gauge.bias_percent) * gauge_full_kg),
+            jnp.asarray(0.01 * float(units.gauge.noise_percent) * gauge_full_kg),
         ),
     )
 
@@ -244,7 +268,7 @@ def _star_tracker(file: SensorsFile, cycle_s: float) -> StarTracker:
     )
 
 
-def _altimeter(file: SensorsFile, cycle_s: float) -> Altimeter:
+def _altimeter(file: LandingSensors, cycle_s: float) -> Altimeter:
     unit = file.altimeter
     axis = vec3(canted(float(unit.cant_deg)))
     return Altimeter(
@@ -288,7 +312,7 @@ def velocimeter_beams(unit: VelocimeterFile) -> tuple[Vec3, ...]:
     return tuple(vec3(beam) for beam in beams_on_cone(float(unit.cant_deg), float(unit.cone_deg), unit.beams))
 
 
-def build_terrain(file: MissionFile) -> Terrain:
+def build_terrain(file: LanderFile) -> Terrain:
     """The ground of a mission, with its relief at no offset: each flight is shifted to its own."""
     ground, relief = file.terrain, _relief(file)
     if ground.map is not None:
@@ -300,7 +324,7 @@ def build_terrain(file: MissionFile) -> Terrain:
     return level_terrain(float(ground.elevation_m), tuple(_crater(crater) for crater in ground.craters), relief)
 
 
-def _relief(file: MissionFile) -> Relief:
+def _relief(file: LanderFile) -> Relief:
     ground = file.terrain
     law = ReliefLaw(
         hurst=float(ground.hurst),

@@ -15,7 +15,7 @@ from perilune.math.vector import Vec3
 from perilune.moon.relief import draw_offset
 from perilune.moon.terrain import seen_at, with_site_elevation
 from perilune.scenario.programs import DIRECT, Programs, lander
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.sim.fly import Fleet
 from perilune.sim.mission import Mission
 from perilune.types import Scalar
@@ -39,7 +39,10 @@ class Spread(eqx.Module):
 
 
 def spread_of(file: MissionFile) -> Spread:
-    d, friction = file.dispersions, file.terrain.friction
+    d, ground = file.dispersions, (0.0, 0.0, 0.0)
+    if isinstance(file, LanderFile):
+        friction = file.terrain.friction
+        ground = friction.low, friction.high, float(file.site.elevation_m)
     numbers = dict(
         thrust=0.01 * d.thrust_percent,
         isp=0.01 * d.isp_percent,
@@ -50,9 +53,9 @@ def spread_of(file: MissionFile) -> Spread:
         propellant=0.01 * d.propellant_percent,
         com_m=1e-3 * d.com_mm,
         inertia=0.01 * d.inertia_percent,
-        friction_low=friction.low,
-        friction_high=friction.high,
-        site_elevation_m=float(file.site.elevation_m),
+        friction_low=ground[0],
+        friction_high=ground[1],
+        site_elevation_m=ground[2],
     )
     return Spread(**{name: jnp.asarray(float(number)) for name, number in numbers.items()})
 

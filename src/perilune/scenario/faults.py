@@ -13,7 +13,7 @@ from perilune.moon.ephemeris import load_ephemeris
 from perilune.scenario.build import Flightplan
 from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.errors import ScenarioError
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_place import epoch_of
 
 SHORT_S = 60.0  # an ephemeris, where any will do
@@ -35,12 +35,12 @@ def read_faults(file: MissionFile, faults: Sequence[str]) -> list[FaultWords]:
 
 def unit_counts(file: MissionFile) -> dict[str, int]:
     """How many of each the lander has."""
-    velocimeter = file.sensors.velocimeter
+    velocimeter = file.sensors.velocimeter if isinstance(file, LanderFile) else None
     return {
         Units.ENGINE: sum(group.count for group in file.engines),
         Units.THRUSTER: sum(group.count for group in file.thrusters),
         Units.BEAM: 0 if velocimeter is None else velocimeter.beams,
-        Units.PAD: file.legs.count,
+        Units.PAD: file.legs.count if isinstance(file, LanderFile) else 0,
     }
 
 
@@ -54,6 +54,6 @@ def refuse_late(plan: Flightplan, faults: Sequence[str]) -> None:
 
 def _words_of_memory(file: MissionFile) -> int:
     """How many words flight software's state has: it is known when it is built, for whatever moment."""
-    somewhen = load_ephemeris(epoch_of(file.orbit.landing_utc), SHORT_S)
+    somewhen = load_ephemeris(epoch_of(file.when), SHORT_S)
     software = build_fsw(file, somewhen, Moments(0.0, 0.0, 0.0))
     return len(words_of(eqx.filter_eval_shape(software.init, jnp.zeros(()))))

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from perilune.scenario.errors import ScenarioError, from_validation, nearest
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile, of_tables
 from perilune.scenario.schema_flight import AsFlown
 
 VARIANTS = ("nominal", "as-flown", "mended")
@@ -41,11 +41,19 @@ def load(name_or_path: str | Path) -> MissionFile:
     return mission_from_text(text, f"{name_or_path}.toml")
 
 
+def load_lander(name_or_path: str | Path) -> LanderFile:
+    """The same of a mission that lands."""
+    mission = load(name_or_path)
+    if not isinstance(mission, LanderFile):
+        raise ScenarioError(f"{mission.name} does not land: it stays in orbit")
+    return mission
+
+
 def mission_from_text(text: str, origin: str = "mission") -> MissionFile:
     """A mission out of its TOML text; `origin` stands before each complaint."""
     try:
         tables = tomllib.loads(text)
-        mission = MissionFile.model_validate(tables)
+        mission = of_tables(tables)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(f"is not valid TOML: {error}", origin) from None
     except ValidationError as error:
@@ -76,7 +84,7 @@ def _variants(tables: Mapping[str, Any], told: AsFlown, origin: str) -> dict[str
     variants = {}
     for variant, (table, given) in others.items():
         try:
-            variants[variant] = MissionFile.model_validate(given)
+            variants[variant] = of_tables(given)
         except ValidationError as error:
             raise from_validation(error, f"{origin}, with as_flown.{table}") from None
     return variants
@@ -105,7 +113,7 @@ def drawn(mission: MissionFile, number: int) -> MissionFile:
         return {key: one(value) if isinstance(value, Mapping) else value for key, value in table.items()}
 
     tables = _instead(tomllib.loads(mission.text), one(mission.as_flown.instead))
-    return _known(MissionFile.model_validate(tables), mission.text, mission.folder)
+    return _known(of_tables(tables), mission.text, mission.folder)
 
 
 def _known(mission: MissionFile, text: str, folder: Path | None) -> MissionFile:

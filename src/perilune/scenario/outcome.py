@@ -12,8 +12,9 @@ from perilune.moon.time import Epoch
 from perilune.scenario.beside import Flown, FlownBurn, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
+from perilune.scenario.in_orbit import misses, watched
 from perilune.scenario.moments import track_of
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
@@ -53,10 +54,8 @@ class Story(NamedTuple):
 def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str, Any]) -> dict[str, Any]:
     """The result as `--json` prints it, files apart."""
     time_s, channels = story.time_s, story.channels
-    file, limits = plan.file, plan.file.limits
-    fate = Outcome(int(verdict.outcome))
-    if fate is Outcome.FLYING:
-        fate = Outcome.LOST
+    file = plan.file
+    fate, why, told = _judged(plan, verdict, story)
     contact = contact_of(plan, verdict) if bool(verdict.touched) else None
     return {
         "schema": 1,
@@ -67,11 +66,11 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "seed": asked["seed"],
         "width": 1,
         "outcome": fate.name.lower(),
-        "cause": story.stuck or _fallen(plan, verdict, story.phases) or cause(fate, verdict, file),
+        "cause": story.stuck or _fallen(plan, verdict, story.phases) or why,
         "phase": Mode(int(channels["downlink/mode"][-1])).name.lower(),
         "contact": contact,
         "rest": _rest(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None,
-        "limits": {key: float(getattr(limits, key)) for key in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg")},
+        **told,
         "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
         "events": _events(plan, verdict, story),
         "burns": [_burn(plan, burn) for burn in story.burns],
@@ -89,6 +88,29 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
             ),
         ),
     }
+
+
+def _judged(plan: Flightplan, verdict: Verdict, story: Story) -> tuple[Outcome, str, dict[str, Any]]:
+    """What became of it, why, and by what that was judged: what a lander stands, or how an orbiter kept to its orbit."""
+    fate, file = Outcome(int(verdict.outcome)), plan.file
+    if isinstance(file, OrbiterFile):
+        return _kept(file, fate, plan, story)
+    fate = Outcome.LOST if fate is Outcome.FLYING else fate
+    limits = {key: float(getattr(plan.lander.limits, key)) for key in ("vertical_m_s", "horizontal_m_s", "tilt_deg", "slope_deg")}
+    return fate, cause(fate, verdict, plan.lander), {"limits": limits}
+
+
+def _kept(file: OrbiterFile, fate: Outcome, plan: Flightplan, story: Story) -> tuple[Outcome, str, dict[str, Any]]:
+    """The same of an orbiter."""
+    last_s = max((burn.end_s for burn in story.burns if np.isfinite(burn.end_s)), default=np.inf)
+    found = watched(story.coasts, last_s, plan.mission.world.ephemeris)
+    wrong = misses(found, file.mapping)
+    told = {"limits": {}, "orbit": None if found is None else found.told}
+    if fate is not Outcome.FLYING:
+        return fate, "a number in the state is not finite" if fate is Outcome.NUMERICAL else "it met the ground", told
+    if wrong or story.stuck or found is None:
+        return Outcome.LOST, "; ".join(wrong), told
+    return Outcome.IN_ORBIT, found.words(), told
 
 
 def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
@@ -149,7 +171,7 @@ def _fallen(plan: Flightplan, verdict: Verdict, phases: tuple[Phase, ...]) -> st
     return f"its orbit met the ground, at {speed_m_s:.0f} m/s and {float(contact.vertical_m_s):.0f} m/s of them down"
 
 
-def cause(fate: Outcome, verdict: Verdict, file: MissionFile) -> str:
+def cause(fate: Outcome, verdict: Verdict, file: LanderFile) -> str:
     """One line on why it ended as it did."""
     contact, limits = verdict.contact, file.limits
     over = []
@@ -181,7 +203,7 @@ def contact_of(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
         "latitude_deg": float(np.degrees(place.latitude_rad)),
         "longitude_deg": float(np.degrees(place.longitude_rad)),
         "elevation_m": float(place.elevation_m),
-        "miss_m": float(angle * target.norm()),
+        "miss_m": float(angle * target.norm()) if isinstance(plan.file, LanderFile) else None,
         "ground_slope_deg": float(np.degrees(contact.slope_rad)),
         "vertical_speed_m_s": float(contact.vertical_m_s),
         "horizontal_speed_m_s": float(contact.horizontal_m_s),

@@ -15,7 +15,7 @@ from perilune.scenario.build_control import braking_thrust
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.programs import Programs, kept_programs
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.scenario.schema_plan import EngineUse, LandingPlan, LoweringRow, Plan
 from perilune.trajectory.desk import Desk, opened
@@ -127,7 +127,7 @@ def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
         arrival=_arrival(file, wishes),
         small_engine=_thruster(file, wishes.small_engine),
         corrections=_corrections(wishes),
-        descent=None if wishes.landing is None else _descent(file, wishes.landing),
+        descent=_descent(file, wishes.landing) if isinstance(file, LanderFile) and wishes.landing is not None else None,
         lowering=tuple(_lowering(file, row) for row in wishes.lowering),
     )
 
@@ -163,7 +163,7 @@ def _lowering(file: MissionFile, row: LoweringRow) -> Lowering:
     return Lowering(epoch_of(row.utc), at_periapsis, 1e3 * altitude_km, _thruster(file, EngineUse(name=row.engine)))
 
 
-def _descent(file: MissionFile, landing: LandingPlan) -> Descent:
+def _descent(file: LanderFile, landing: LandingPlan) -> Descent:
     orbit, site = file.orbit, file.site
     low_km, high_km = orbit.at_ignition_km
     ellipse = ellipse_of_altitudes(1e3 * low_km, 1e3 * high_km)

@@ -233,6 +233,13 @@ def _taken_apart(tree: Any) -> _Call:
     return _Call(arrays, jax.tree.unflatten(structure, [_Place(next(places)) if eqx.is_array(leaf) else leaf for leaf in leaves]))
 
 
+def words_of(arguments: Any) -> str | None:
+    """All that tracing sees of a tree, in words; None if words do not say it."""
+    call = _taken_apart(arguments)
+    tree, fixed, kinds = call.identity()
+    return None if None in fixed else "\n".join((str(tree), *(word for word in fixed if word is not None), repr(kinds)))
+
+
 def _put_together(arrays: Any, rest: Any) -> Any:
     return jax.tree.map(lambda leaf: arrays[leaf] if isinstance(leaf, _Place) else leaf, rest)
 

@@ -14,10 +14,9 @@ from perilune.math.rotation import identity
 from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.time import Epoch
-from perilune.scenario.build import mission_of, window_s
+from perilune.scenario.build import build_world, mission_of, window_s
 from perilune.scenario.build_fsw import Moments
 from perilune.scenario.build_voyage import flying, true_forces
-from perilune.scenario.build_world import build_world
 from perilune.scenario.bus import BusRows, bus_history
 from perilune.scenario.disperse import fleet_of, lander_of, spread_of
 from perilune.scenario.plan import desk_of

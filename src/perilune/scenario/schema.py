@@ -1,17 +1,19 @@
 """The mission file as a whole."""
 
 import hashlib
+from abc import abstractmethod
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, TypeAdapter, model_validator
 
 from perilune.scenario.schema_bus import Power, Radio, Thermal
-from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, Phase, SequenceRow
-from perilune.scenario.schema_place import Gravity, Mission, Observed, Orbit, Site, Terrain, Tracking
+from perilune.scenario.schema_flight import AsFlown, Belief, FlightSoftware, LandingBelief, LandingSoftware, Phase, SequenceRow
+from perilune.scenario.schema_place import Gravity, Mapping, Mission, Observed, Orbit, Site, Terrain, Tracking
 from perilune.scenario.schema_plan import Plan
 from perilune.scenario.schema_quantity import complain
-from perilune.scenario.schema_sensors import Sensors
+from perilune.scenario.schema_sensors import LandingSensors, Sensors
 from perilune.scenario.schema_table import Table
 from perilune.scenario.schema_vehicle import Dispersions, Engines, Legs, Limits, Slosh, Thrusters, Vehicle
 
@@ -21,7 +23,7 @@ SEPARATION = "separation"
 
 
 class MissionFile(Table):
-    """A mission: place, orbit, lander, sensors, flight software, phases, and what history observed.
+    """What every mission has: a spacecraft, its flight software, its way to the Moon, and what history observed.
 
     Every number is a float that carries its `provenance` (bounds and source). Units stand in the keys: degrees and kilometres here,
     radians and metres once the builder has been over it.
@@ -29,16 +31,11 @@ class MissionFile(Table):
 
     format: Literal[1] = Field(description="version of this format")
     mission: Mission
-    site: Site
-    orbit: Orbit
     vehicle: Vehicle
     engines: tuple[Engines, ...] = Field(min_length=1)
     thrusters: tuple[Thrusters, ...] = Field(min_length=1)
     slosh: Slosh
-    legs: Legs
-    limits: Limits
     sensors: Sensors
-    terrain: Terrain
     gravity: Gravity = Gravity(source="design")
     belief: Belief
     flight_software: FlightSoftware
@@ -51,7 +48,6 @@ class MissionFile(Table):
     as_flown: AsFlown | None = None
     observed: Observed | None = None
     plan: Plan | None = None
-    phases: tuple[Phase, ...] = Field(min_length=1)
 
     _text: str = PrivateAttr("")
     _folder: Path | None = PrivateAttr(None)
@@ -83,8 +79,65 @@ class MissionFile(Table):
     @property
     def entries(self) -> tuple[str, ...]:
         """Words by which `--from` may start a flight, in order of flight."""
-        first = (SEPARATION,) if self.plan is not None and self.plan.flies else ()
+        return (SEPARATION,) if self.plan is not None and self.plan.flies else ()
+
+    @property
+    def maps(self) -> dict[str, str | None]:
+        """Files that it brings, by key."""
+        return {"gravity.file": self.gravity.file}
+
+    @property
+    @abstractmethod
+    def when(self) -> datetime:
+        """When it is where it is to go."""
+
+    @property
+    @abstractmethod
+    def ends_utc(self) -> datetime:
+        """When it is over at the latest."""
+
+    @model_validator(mode="after")
+    def _bus_is_whole(self) -> "MissionFile":
+        given = {name: getattr(self, name) is not None for name in ("power", "thermal", "radio")}
+        missing = [name for name, there in given.items() if not there]
+        if missing and any(given.values()):
+            raise complain(*((name, "is missing; power, thermal and radio stand together, or none of them") for name in missing))
+        return self
+
+
+class LanderFile(MissionFile):
+    """A mission that lands: the site, the orbit before the descent, legs, ground, and the phases to it."""
+
+    site: Site
+    orbit: Orbit
+    legs: Legs
+    limits: Limits
+    sensors: LandingSensors
+    terrain: Terrain
+    belief: LandingBelief
+    flight_software: LandingSoftware
+    phases: tuple[Phase, ...] = Field(min_length=1)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The way to the Moon, if it leads to a landing; and the phases that name one."""
+        first = super().entries if self.plan is not None and self.plan.landing is not None else ()
         return (*first, *(phase.entry for phase in self.phases if phase.entry is not None))
+
+    @property
+    def maps(self) -> dict[str, str | None]:
+        """The same, with the map of the ground."""
+        return {"terrain.map": self.terrain.map, **super().maps}
+
+    @property
+    def when(self) -> datetime:
+        """When it lands."""
+        return self.orbit.landing_utc
+
+    @property
+    def ends_utc(self) -> datetime:
+        """The latest landing of its plan, if it has one."""
+        return self.orbit.landing_latest_utc if self.plan is None or self.plan.landing is None else self.plan.landing.latest_utc
 
     def phases_from(self, entry: str) -> tuple[Phase, ...]:
         """The phases of a flight that starts there."""
@@ -101,15 +154,7 @@ class MissionFile(Table):
         return any(phase.until == "descent_orbit_burn" for phase in self.phases_from(entry))
 
     @model_validator(mode="after")
-    def _bus_is_whole(self) -> "MissionFile":
-        given = {name: getattr(self, name) is not None for name in ("power", "thermal", "radio")}
-        missing = [name for name, there in given.items() if not there]
-        if missing and any(given.values()):
-            raise complain(*((name, "is missing; power, thermal and radio stand together, or none of them") for name in missing))
-        return self
-
-    @model_validator(mode="after")
-    def _ends_on_the_ground(self) -> "MissionFile":
+    def _ends_on_the_ground(self) -> "LanderFile":
         last = self.phases[-1]
         if last.until != "rest":
             raise complain(("phases", f"ends with '{last.name}', until '{last.until}'; the last phase must be powered, until 'rest'"))
@@ -130,6 +175,39 @@ class MissionFile(Table):
         return self
 
 
+class OrbiterFile(MissionFile):
+    """A mission that stays about the Moon: the orbit that it works in, and the plan that leads there."""
+
+    mapping: Mapping
+    plan: Plan  # type: ignore[assignment]
+
+    @property
+    def when(self) -> datetime:
+        """When it is in its orbit."""
+        return self.plan.last_burn_utc
+
+    @property
+    def ends_utc(self) -> datetime:
+        """After it was watched."""
+        return self.plan.last_burn_utc + timedelta(days=float(self.mapping.watched_days))
+
+    @model_validator(mode="after")
+    def _stays_up(self) -> "OrbiterFile":
+        if self.plan.landing is not None:
+            raise complain(("plan.landing", "stands in the file of an orbiter; take it out, or [mapping]"))
+        if not self.plan.flies:
+            raise complain(("plan", "must say how it is flown and tracked (flight, tracking): an orbiter has no other start"))
+        return self
+
+
+AnyMission: TypeAlias = LanderFile | OrbiterFile
+
+
+def of_tables(tables: dict[str, Any]) -> AnyMission:
+    """The mission that tables tell of: an orbiter where there is `mapping`."""
+    return (OrbiterFile if "mapping" in tables else LanderFile).model_validate(tables)
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a mission file, for editors."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **MissionFile.model_json_schema()}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **TypeAdapter(AnyMission).json_schema()}

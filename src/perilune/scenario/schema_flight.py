@@ -16,7 +16,18 @@ Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
 
 class Belief(Table):
-    """What flight software holds for true where it is not the nominal value of the world, and of the ground below its way."""
+    """What flight software holds for true where it is not the nominal value of the world."""
+
+    gravity_degree: Count = 8
+    mass_start_kg: Positive | None = None
+    mass_dry_kg: Positive | None = None
+    thrust_scale: Scale | None = None
+    isp_scale: Scale | None = None
+    sensor_sigma_scale: Scale | None = None
+
+
+class LandingBelief(Belief):
+    """The same of a lander, and of the ground below its way."""
 
     terrain_sigma_m: Positive = Field(description="relief about the site's height, along the approach")
     terrain_correlation_km: Positive
@@ -24,13 +35,7 @@ class Belief(Table):
     slope_correlation_km: Positive = Field(description="way over which that slope is forgotten")
     small_relief_m: Positive = Field(description="relief too small for that slope")
     small_slope: Slope = Field(description="rms tangent of that relief")
-    gravity_degree: Count = 8
-    mass_start_kg: Positive | None = None
-    mass_dry_kg: Positive | None = None
-    thrust_scale: Scale | None = None
-    isp_scale: Scale | None = None
     site_elevation_m: Elevation | None = None
-    sensor_sigma_scale: Scale | None = None
     altimeter_noise_m: Positive | None = Field(default=None, description="of a range, with what the ground below may do to it")
 
 
@@ -44,9 +49,12 @@ class Gate(Table):
 
 
 class Gates(Table):
+    star_tracker: Gate
+
+
+class LandingGates(Gates):
     altimeter: Gate
     velocimeter: Gate
-    star_tracker: Gate
 
 
 class OrbitBurn(Table):
@@ -133,15 +141,20 @@ class Attitude(Table):
 class Monitors(Table):
     """Confirmation counters and limits."""
 
-    touchdown_cycles: Count
     other_cycles: Count
     attitude_error_deg: AcuteAngle
     propellant_min_kg: NonNegative
     accel_share_min: Share
-    secure_s: NonNegative = Field(description="from touchdown to the surface mode")
     act: tuple[Acting, ...] = Field(default=(), description="monitors that do something about what they see; the others report")
-    pads_needed: Count = Field(default=1, description="that must report a touch")
     burn_time_factor: Scale | None = Field(default=None, description="of its expected duration that a burn may take; 1.15 if not given")
+
+
+class LandingMonitors(Monitors):
+    """The same of a lander."""
+
+    touchdown_cycles: Count
+    secure_s: NonNegative = Field(description="from touchdown to the surface mode")
+    pads_needed: Count = Field(default=1, description="that must report a touch")
     ground_margin_m: Positive | None = Field(
         default=None, description="by which the believed height may be below zero before the ground counts as missing; 100 if not given"
     )
@@ -161,6 +174,15 @@ class FlightSoftware(Table):
     arrays: Literal["by_priority", "mixed"] = Field(default="by_priority", description="how commands for the inertial unit are packed")
     gates: Gates
     orbit_burn: OrbitBurn | None = None
+    attitude: Attitude
+    monitors: Monitors
+    engine_out: EngineOut | None = None
+
+
+class LandingSoftware(FlightSoftware):
+    """The same of a lander."""
+
+    gates: LandingGates
     braking: Braking
     attitude_hold: AttitudeHold | None = None
     pitch_up: PitchUp
@@ -168,12 +190,10 @@ class FlightSoftware(Table):
     vertical_descent: VerticalDescent
     hovers: tuple[Hover, ...] = Field(default=(), description="from the highest down")
     free_fall: FreeFall | None = None
-    attitude: Attitude
-    monitors: Monitors
-    engine_out: EngineOut | None = None
+    monitors: LandingMonitors
 
     @model_validator(mode="after")
-    def _comes_down(self) -> "FlightSoftware":
+    def _comes_down(self) -> "LandingSoftware":
         heights = [float(hover.altitude_m) for hover in self.hovers]
         if heights != sorted(heights, reverse=True) or len(set(heights)) < len(heights):
             raise complain(("hovers", f"stand at {', '.join(f'{height:g}' for height in heights)} m; give them from the highest down"))

@@ -130,6 +130,24 @@ class Orbit(Table):
         return self
 
 
+class Mapping(Table):
+    """The orbit in which an orbiter works; altitudes over the sphere of 1,737.4 km. It has to keep to it while it is watched."""
+
+    periapsis_altitude_km: Positive
+    apoapsis_altitude_km: Positive
+    inclination_deg: Angle
+    altitude_within_km: Positive = Field(description="by which its height may leave the two altitudes")
+    inclination_within_deg: Positive
+    watched_days: Positive = Field(description="how long the flight goes on after the last burn")
+
+    @model_validator(mode="after")
+    def _is_an_orbit(self) -> "Mapping":
+        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
+            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
+            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
+        return self
+
+
 class Crater(Table):
     """A crater with a name."""
 
@@ -211,7 +229,7 @@ class ObservedFigure(Table):
 class Observed(Table):
     """How the real flight ended, and the figures that history left."""
 
-    outcome: Literal["landed", "tipped_over", "crashed", "lost", "never_flown"]
+    outcome: Literal["landed", "tipped_over", "crashed", "lost", "in_orbit", "never_flown"]
     cause: str
     latitude_deg: Latitude | None = None
     longitude_deg: Longitude | None = None

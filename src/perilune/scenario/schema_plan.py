@@ -1,6 +1,6 @@
 """The `[plan]` of a mission: what the flight-dynamics desk is asked for. Engines are those of the mission file, by name."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
@@ -8,6 +8,9 @@ from pydantic import AwareDatetime, Field, field_validator, model_validator
 from perilune.scenario.schema_place import in_utc
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import Angle, NonNegative, Number, Percent, Positive, Table, Within
+
+# Of a flight whose arrival is left to the desk.
+FLIGHT_MAX = timedelta(days=7)
 
 
 class ParkingOrbit(Table):
@@ -146,6 +149,12 @@ class Plan(Table):
     @property
     def flies(self) -> bool:
         """Whether a flight can start at separation."""
-        return None not in (self.flight, self.tracking, self.landing)
+        return None not in (self.flight, self.tracking)
+
+    @property
+    def last_burn_utc(self) -> datetime:
+        """Of the way to the orbit; without an insertion's date, the longest flight that is looked for."""
+        arrival = self.arrival.ignition_utc or self.injection_utc + FLIGHT_MAX
+        return self.lowering[-1].utc if self.lowering else arrival
 
     _utc = field_validator("injection_utc")(in_utc)

@@ -117,12 +117,17 @@ class Gauge(Table):
 
 
 class Sensors(Table):
-    """Every unit aboard."""
+    """The units that every spacecraft has."""
 
     imu: Imu
     star_tracker: StarTracker
+    clock: Clock
+    gauge: Gauge
+
+
+class LandingSensors(Sensors):
+    """Every unit aboard a lander."""
+
     altimeter: Altimeter
     velocimeter: Velocimeter | None = None
     touchdown: Touchdown
-    clock: Clock
-    gauge: Gauge

@@ -71,7 +71,7 @@ def surroundings() -> str:
     settings = {key: value for key, value in jax.config.values.items() if not any(word in key for word in NOT_COMPILED)}
     words = [
         *(f"{package} {version(package)}" for package in PACKAGES),
-        f"{platform.python_version()} {platform.system()} {platform.machine()} {_processor()} {os.cpu_count()} {_allowed_cores()}",
+        f"{platform.python_version()} {platform.system()} {platform.machine()} {processor()} {os.cpu_count()} {_allowed_cores()}",
         f"{device.platform} {device.device_kind} {len(jax.devices())} {device.client.platform_version}",
         f"{os.environ.get('XLA_FLAGS')} {sorted(settings.items())}",
     ]
@@ -82,7 +82,7 @@ def _allowed_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
-def _processor() -> str:
+def processor() -> str:
     """Model and features of the processor, as far as the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -21,7 +21,7 @@ from perilune.scenario.beside import FlownBurn
 from perilune.scenario.build_fsw import timer_factor
 from perilune.scenario.build_voyage import Voyage, flying, resting
 from perilune.scenario.programs import Programs, lander, settled
-from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema import MissionFile, OrbiterFile
 from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
 from perilune.sim.coast import Orbit
@@ -42,7 +42,7 @@ from perilune.trajectory.flightpath import orbit_of
 from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
 from perilune.trajectory.order import Thruster
 from perilune.trajectory.refusal import DeskError, PassError
-from perilune.trajectory.route import Due
+from perilune.trajectory.route import Down, Due
 from perilune.types import Index, Scalar
 from perilune.wire.telemetry import Mode
 from perilune.wire.uplink import BurnRow, FlightOrders, burn_table, no_burn
@@ -68,7 +68,8 @@ class Journey:
         self.in_orbit = False
         self.stuck = ""  # why the ground knew no way on, if so
         self.aim = voyage.route.aim
-        self.ignition_s = voyage.route.ignition_s
+        self.down = voyage.route.down
+        self.ignition_s = math.inf if self.down is None else self.down.ignition_s
         self.burns: list[FlownBurn] = []
         self.states: MissionState = programs(sim.start, fleet, jnp.asarray(0))
 
@@ -76,7 +77,8 @@ class Journey:
         """Every coast and every hundred ticks, to the ground or to the last phase's end."""
         try:
             with called_by(self.programs):
-                for leg in (self._corrected, self._inserted, self._stepped_down, self._lowered, self._landed):
+                ends = (self._mapped,) if self.down is None else (self._lowered, self._landed)
+                for leg in (self._corrected, self._inserted, self._stepped_down, *ends):
                     yield from leg()
                     if self.over():
                         return
@@ -263,21 +265,21 @@ class Journey:
 
     def _lowered(self) -> Iterator[sim.Chunk]:
         """Trim, and the burn to the orbit from which it brakes."""
-        route, thruster = self.voyage.route, self.voyage.desk.order.small_engine
-        yield from self._tracked(route.trim.ignition_s)
+        down, thruster = self._way_down(), self.voyage.desk.order.small_engine
+        yield from self._tracked(down.trim.ignition_s)
         if self.over():
             return
         case, descent = self._approaching(thruster), self.voyage.desk.order.descent
-        descent_s = None if descent is None or descent.descent_burn is None else route.descent.ignition_s
-        way = approach(case, first_guess(case, self._pass(case), route.trim.ignition_s, descent_s))[0]
+        descent_s = None if descent is None or descent.descent_burn is None else down.descent.ignition_s
+        way = approach(case, first_guess(case, self._pass(case), down.trim.ignition_s, descent_s))[0]
         trim = trim_burn(case, way, thruster)
         if trim is not None:
-            yield from self._burnt((route.trim,), (trim,), self._rest())
+            yield from self._burnt((down.trim,), (trim,), self._rest())
         yield from self._tracked(way.descent_s)
         if self.over():
             return
         burn, self.ignition_s = descent_burn(self._approaching(thruster), way, thruster)
-        yield from self._burnt((route.descent,), (burn,), BACKWARDS)
+        yield from self._burnt((down.descent,), (burn,), BACKWARDS)
 
     def _landed(self) -> Iterator[sim.Chunk]:
         """The wait in the last orbit, and the powered descent. Within an orbit nobody tracks: flight software goes by what it knows."""
@@ -288,12 +290,23 @@ class Journey:
             if self.over():
                 return
             self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
-        last = self.file.phases[-1]
-        lead_s = max((float(phase.lead_s or 0.0) for phase in self.file.phases if phase.until == "ignition"), default=300.0)
+        phases = self.voyage.plan.lander.phases
+        last = phases[-1]
+        lead_s = max((float(phase.lead_s or 0.0) for phase in phases if phase.until == "ignition"), default=300.0)
         yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - lead_s)
         if not self.over():
             orders = self._orders((), BACKWARDS) if tracked else None
             yield from self._awake(last.name, orders, lead_s + float(last.longest_s))
+
+    def _mapped(self) -> Iterator[sim.Chunk]:
+        """In the orbit where it works, for as long as it is watched."""
+        if isinstance(self.file, OrbiterFile):
+            yield from self._coast("mapping", self.now_s + float(self.file.mapping.watched_days) * DAY_S)
+
+    def _way_down(self) -> Down:
+        if self.down is None:
+            raise ValueError("the plan does not lead to a landing")
+        return self.down
 
     def _approaching(self, thruster: Thruster) -> Approaching:
         known, desk = self._known(), self.voyage.desk
@@ -302,7 +315,7 @@ class Journey:
 
     def _pass(self, case: Approaching) -> Pass:
         """The pass of the plane over the site that is nearest to the planned one."""
-        planned_s = float(self.voyage.desk.pass_s or self.voyage.route.ignition_s)
+        planned_s = float(self.voyage.desk.pass_s or self._way_down().ignition_s)
         found = passes(case, planned_s + DAY_S)
         if not found:
             raise PassError("the plane of the orbit does not pass over the site any more")

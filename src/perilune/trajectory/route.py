@@ -21,6 +21,14 @@ class Due(NamedTuple):
     orbit_after: Orbit | None = None  # unknown for a correction: its size is only expected
 
 
+class Down(NamedTuple):
+    """From the orbit about the Moon to the braking."""
+
+    trim: Due
+    descent: Due
+    ignition_s: float  # of the braking
+
+
 class Route(NamedTuple):
     """Times count TDB seconds from the plan's epoch; the state at separation is seen from the Moon."""
 
@@ -31,15 +39,17 @@ class Route(NamedTuple):
     corrections: tuple[Due, ...]
     insertion: tuple[Due, ...]
     lowering: tuple[Due, ...]
-    trim: Due
-    descent: Due
-    ignition_s: float  # of the braking
+    down: Down | None  # none for a plan that ends in orbit
+
+    @property
+    def stops(self) -> tuple[tuple[Due, ...], ...]:
+        """The burns, those together that follow at once."""
+        last = () if self.down is None else ((self.down.trim,), (self.down.descent,))
+        return (*((due,) for due in self.corrections), self.insertion, *((due,) for due in self.lowering), *last)
 
 
 def route_of(plan: MissionPlan) -> Route:
-    """Of a plan that leads to a landing."""
-    if plan.ignition_s is None:
-        raise ValueError("the plan does not lead to a landing")
+    """Of a plan."""
     outbound, inbound = plan.arcs[1], next(arc for arc in plan.arcs if arc.name == "inbound")
     state = plan.forces.lci_of_gci(outbound.t_s, outbound.start.r_m, outbound.start.v_m_s)
     lowest = moved(plan.forces, "moon", inbound.t_s, inbound.start, plan.perilune_s - inbound.t_s)
@@ -52,9 +62,7 @@ def route_of(plan: MissionPlan) -> Route:
         corrections=tuple(burn for name, burn in due.items() if name.startswith("correction")),
         insertion=tuple(burn for name, burn in due.items() if name.startswith("lunar orbit insertion")),
         lowering=tuple(burn for name, burn in due.items() if name.startswith("lowering")),
-        trim=due["trim"],
-        descent=due["descent orbit"],
-        ignition_s=plan.ignition_s,
+        down=None if plan.ignition_s is None else Down(due["trim"], due["descent orbit"], plan.ignition_s),
     )
 
 
