@@ -38,7 +38,7 @@ def test_every_failure_is_one_that_the_lander_can_have_or_says_why_not(failure: 
 def test_the_numbers_of_a_translation_are_shares_of_what_the_lander_has():
     assert words("resilience", "resilience") == ("altimeter.late:893",)
     assert words("resilience", "luna-25") == ("altimeter.late:5358",)  # of 30 km
-    assert words("beresheet", "luna-25")[0] == "computer.reset:10@altitude=10080"  # of 18 km
+    assert words("beresheet", "luna-25") == ("engine.no-restart.all@altitude=10080", "computer.reset:10@altitude=10080+1")  # of 18 km
     assert words("hakuto-r-m1", "hakuto-r-m1") == ("ground.higher:3000@altitude=8000+0..20",)
     assert words("hakuto-r-m1", "resilience") == ("ground.higher:1600@altitude=4000+0..20",)
     assert words("slim", "luna-25") == ("engine.nozzle-lost.1:0.9@altitude=50",)  # the first of two for the last descent

@@ -272,6 +272,8 @@ def test_orders_that_do_not_arrive_as_they_were_sent(cycles, through):
     assert throttles(through("engine.wont-stop.1")) == [0.5, 0.5, 0.45]
     assert throttles(through("engine.no-restart.1")) == [0.5, 0.0, 0.0]
     assert throttles(through("engine.no-restart.1", "computer.reset:0.1@met=100.1..100.2")) == [0.5, 0.0, 0.0]
+    unseen = through("engine.no-restart.1@met=100.1", "computer.reset:0.1@met=100.1..100.2")  # it is never seen to burn
+    assert throttles(unseen) == [0.5, 0.0, 0.45]
     assert throttles(through("engine.no-restart.0")) == [0.5, 0.0, 0.45]
     assert throttles(through("computer.overrun:0.2")) == [0.5, 0.5, 0.45]
 

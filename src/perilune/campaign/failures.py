@@ -80,7 +80,8 @@ def _beresheet(file: LanderFile) -> Translation | NotForThis:
     at_m = BERESHEET_SHARE * 1e3 * file.orbit.at_ignition_km[0]
     others = [group.name for group in file.engines if "braking" not in group.used_in]
     defences = (f"engines that have not burned yet: {', '.join(others)}",) if others else ()
-    return Translation((f"computer.reset:10@altitude={at_m:.0f}", f"engine.no-restart.all@altitude={at_m:.0f}"), defences=defences)
+    # The engines must be seen to burn before they go off.
+    return Translation((f"engine.no-restart.all@altitude={at_m:.0f}", f"computer.reset:10@altitude={at_m:.0f}+1"), defences=defences)
 
 
 def _slim(file: LanderFile) -> Translation | NotForThis:
