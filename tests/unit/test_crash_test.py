@@ -192,7 +192,7 @@ def test_the_command_prints_one_json_object(elsewhere):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["luna-26"], "there is no mission 'luna-26'; did you mean luna-25?"),
+        (["lunar-25"], "there is no mission 'lunar-25'; did you mean luna-25?"),
         (["luna-25", "--fault", "engine.explodes"], "there is no such fault"),
         (["luna-25", "--fault", "engine.out.7"], "luna-25 has 3 engines, numbered from 0"),
         (["luna-25", "--fault", "engine.thrust-loss", "--size", "0..2"], "share lost; it must lie in [0, 1]"),

@@ -98,7 +98,7 @@ def test_progress_goes_to_the_other_stream(flown):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"mission": "luna-26"}, "there is no mission 'luna-26'; did you mean luna-25?"),
+        ({"mission": "lunar-25"}, "there is no mission 'lunar-25'; did you mean luna-25?"),
         ({"mission": "luna-25", "from_phase": "breakfast"}, "luna-25 has no such start; allowed: descent, orbit, separation"),
         ({"mission": "resilience", "variant": "mended"}, "the mission file of resilience does not say what mends it"),
         ({"mission": "luna-25", "variant": "asflown"}, "there is no variant 'asflown'; did you mean as-flown?"),

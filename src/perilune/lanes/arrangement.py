@@ -141,14 +141,14 @@ def gather(writer: Writer, params: dict, value: Value | Table, indices: Value) -
     offsets[:, kept] = np.indices(window).reshape(len(window), -1).T
     rows = indices.elements.reshape(-1, indices.shape[-1])
     limits = [length - size for length, size in zip(value.shape, sizes, strict=True)]
-    parts = [_row(writer, value, numbers, limits, list(row), offsets, mode, params["fill_value"]) for row in rows]
+    parts = [_row(writer, value, numbers, limits, list(row), offsets, mode) for row in rows]
     out = np.empty((len(rows), len(offsets)), dtype=object)
     for i, part in enumerate(parts):
         out[i] = part
     return _placed(out.reshape(*indices.shape[:-1], *window), numbers.offset_dims, value.kind)
 
 
-def _row(writer: Writer, value, numbers, limits, row, offsets, mode, fill) -> list[Element]:
+def _row(writer: Writer, value, numbers, limits, row, offsets, mode) -> list[Element]:
     """What one index of a gather fetches."""
     corner = [literal(0, "i64")] * len(limits)
     for axis, index in zip(numbers.start_index_map, row, strict=True):
