@@ -17,7 +17,7 @@ from perilune.scenario.beside_descent import of_descent
 from perilune.scenario.build import build
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.flight import met_in_flight
-from perilune.scenario.load import drawn, load
+from perilune.scenario.load import drawn, load_lander
 from perilune.scenario.moments import CHANNELS, track_of
 from perilune.scenario.outcome import contact_of
 from perilune.sim import fly as sim
@@ -44,7 +44,8 @@ def recorder(mission, frame):
 
 
 def as_flown(name: str, seeds: int, draws: int) -> None:
-    file, figures, fates = load(name), {}, []
+    file, figures, fates = load_lander(name), {}, []
+    draws = draws if open_numbers(file.as_flown.instead) else 1
     for draw in range(draws):
         batch = np.arange(draw * seeds // draws, (draw + 1) * seeds // draws)
         variant = drawn(file, draw)
@@ -79,8 +80,13 @@ def as_flown(name: str, seeds: int, draws: int) -> None:
             print(f"  {figure.name} [{figure.unit}]: {told}; predicted {q[1]:.3g} ({q[0]:.3g} to {q[2]:.3g}), {len(values)} of the lost")
 
 
+def open_numbers(table) -> bool:
+    """Whether the cause has numbers that the record leaves open."""
+    return any(value.get("source") == "assumed" or open_numbers(value) for value in table.values() if isinstance(value, dict))
+
+
 def mended(name: str, seeds: int, width: int) -> None:
-    plan = build(load(name))
+    plan = build(load_lander(name))
     rows = list(cases(plan, range(seeds), width))
     print(f"{name} mended: on ground within the slope limit {odds(plan, on_fair_ground(plan, rows))}; all flights {odds(plan, rows)}")
 
