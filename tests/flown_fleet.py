@@ -105,9 +105,10 @@ def same_bits(one, other) -> bool:
 
 
 def canonical(leaf) -> np.ndarray:
-    """One NaN for all: sign and payload of a NaN depend on the lane of the processor."""
+    """One NaN for all, and one zero: sign and payload of a NaN depend on the lane of the processor, and the sign of a limit of nought
+    on which of its two zeros the processor keeps."""
     numbers = np.ascontiguousarray(np.asarray(leaf))
-    return np.where(np.isnan(numbers), np.nan, numbers) if np.issubdtype(numbers.dtype, np.floating) else numbers
+    return np.where(np.isnan(numbers), np.nan, numbers) + 0.0 if np.issubdtype(numbers.dtype, np.floating) else numbers
 
 
 def fly_phases(plan: Flightplan, fleet: sim.Fleet) -> Descent:

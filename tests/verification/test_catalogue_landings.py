@@ -65,7 +65,7 @@ def beresheet():
             jnp.asarray(0.0),
             height,
             jnp.asarray(0.0),
-            jnp.asarray(False),
+            *[jnp.asarray(False)] * 3,
         )
         modes = fsw.modes.step(modes, view, jnp.asarray(0.0))
         thrust_n = jnp.where(modes.mode == Mode.FREE_FALL, 0.0, accel.norm() * mass)
