@@ -94,7 +94,7 @@ def processor() -> str:
 def _source() -> bytes:
     """Every module that a program may be made of, by place and content."""
     home = Path(perilune.__file__).parent
-    places = sorted(path.relative_to(home) for path in home.rglob("*.py"))
+    places = sorted(path.relative_to(home) for path in home.rglob("*") if path.suffix in (".py", ".h"))
     return b"".join(place.as_posix().encode() + _digest((home / place).read_bytes()) for place in places if place.parts[0] not in ABOVE)
 
 
