@@ -91,11 +91,11 @@ def test_the_page_holds_the_figure_the_table_and_the_words(result):
 def test_batches_are_kept_and_not_flown_again(tmp_path, monkeypatch):
     flown = []
 
-    def fly(plan, translation, seeds, watch):
+    def fly(plan, translation, way, watch):
         flown.append(translation.faults)
         if len(flown) == 4:
             raise KeyboardInterrupt
-        return [LANDED] * seeds
+        return [LANDED] * way.seeds
 
     monkeypatch.setattr(campaign, "_plan", lambda file, translation: None)
     monkeypatch.setattr(campaign, "_flown", fly)
@@ -145,7 +145,8 @@ def test_spans_and_times_of_a_sweep():
 def test_every_square_of_a_sweep_is_flown_with_the_same_seeds(monkeypatch, tmp_path):
     jobs = []
 
-    def fly(plan, seeds, width, watch, faults):
+    def fly(plan, seeds, width, watch, faults, call, kinds):
+        assert kinds == {rows_of(["engine.thrust-loss"])[0].kind}
         jobs.extend(zip(seeds, faults, strict=True))
         return [LANDED if rows[0].size > -0.3 else CRASHED for rows in faults]
 
@@ -167,7 +168,7 @@ def test_every_square_of_a_sweep_is_flown_with_the_same_seeds(monkeypatch, tmp_p
 def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(campaign, "_plan", lambda file, translation: None)
-    monkeypatch.setattr(campaign, "_flown", lambda plan, translation, seeds, watch: [LANDED] * (seeds - 1) + [CRASHED])
+    monkeypatch.setattr(campaign, "_flown", lambda plan, translation, way, watch: [LANDED] * (way.seeds - 1) + [CRASHED])
     return tmp_path
 
 
@@ -193,6 +194,7 @@ def test_the_command_prints_one_json_object(elsewhere):
     ("arguments", "words"),
     [
         (["lunar-25"], "there is no mission 'lunar-25'; did you mean luna-25?"),
+        (["luna-26"], "luna-26 does not land"),
         (["luna-25", "--fault", "engine.explodes"], "there is no such fault"),
         (["luna-25", "--fault", "engine.out.7"], "luna-25 has 3 engines, numbered from 0"),
         (["luna-25", "--fault", "engine.thrust-loss", "--size", "0..2"], "share lost; it must lie in [0, 1]"),

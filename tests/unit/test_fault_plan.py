@@ -70,7 +70,13 @@ def some_commands(throttle: float = 1.0) -> Commands:
 
 
 def a_memory(first: float = 1.0) -> dict:
-    return {"first": jnp.asarray(first), "mode": jnp.asarray(3), "second": jnp.array([10.0, 20.0]), "third": jnp.asarray(False)}
+    return {
+        "first": jnp.asarray(first),
+        "mode": jnp.asarray(3),
+        "second": jnp.array([10.0, 20.0]),
+        "third": jnp.asarray(False),
+        "zero": jnp.asarray(-0.0),
+    }
 
 
 def a_state_vector() -> StateVector:
@@ -168,7 +174,7 @@ UNITS = {Units.ENGINE: "1", Units.BEAM: "1", Units.PAD: "2", Units.AXIS: "x", Un
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_fault_touches_what_it_names_and_nothing_else(name, cycles, through):
     unit = UNITS.get(CATALOGUE[name].units, "")
-    after = changed(cycles, through(f"{name}.{unit}" if unit else name))
+    after = changed(cycles, through(f"{name}.{unit}" if unit else name, t_s=100.5))
     assert after
     assert after <= places_of(name, cycles[0], int(unit) if unit.isdecimal() else 0)
 
@@ -283,6 +289,11 @@ def test_a_computer_that_stops_forgets_nothing_and_learns_nothing(through):
     assert throttles(reset) == [0.0, 0.0, 0.45]
     assert throttles(hung) == [0.5, 0.5, 0.45]
     assert [float(c.memory["first"]) for c in reset] == [1.0, 1.0, 10.0]
+
+
+def test_a_word_that_nothing_strikes_keeps_the_sign_of_its_zero(through):
+    zero = through("state.upset.0:0.5")[0].memory["zero"]
+    assert math.copysign(1.0, float(zero)) == -1.0
 
 
 def test_memory_of_an_operation_ends_with_its_row(through):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,10 @@ from perilune.campaign.overlay import with_settings
 from perilune.campaign.runner import Case, cases, reason
 from perilune.campaign.statistics import wilson_interval
 from perilune.faults.words import rows_of
+from perilune.math.calling import Call
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.faults import read_faults
+from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.scenario.schema import LanderFile
 from perilune.sim.outcome import Outcome
 
@@ -146,13 +148,16 @@ def crash_test(file: LanderFile, seeds: int = SEEDS, kept: Kept | None = None, w
         name: _plan(file, translation) for name, translation in ((f.name, t) for f, t in wanted) if isinstance(translation, Translation)
     }
 
+    kinds = frozenset(row.kind for _, told in wanted if isinstance(told, Translation) for row in rows_of(told.faults))
+    way = Way(seeds, in_lanes(shelf_beside_jax()), kinds)
+
     def flown(failure: Failure, translation: Translation | NotForThis) -> Trial:
         told = None if failure.name == HEALTHY else failure
         if isinstance(translation, NotForThis):
             return Trial(told, translation, (), file)
         rows = kept.find(failure.name)
         if rows is None:
-            rows = _flown(plans[failure.name], translation, seeds, lambda share: watch(failure.name, share))
+            rows = _flown(plans[failure.name], translation, way, lambda share: watch(failure.name, share))
             kept.put(failure.name, rows)
         watch(failure.name, 1.0)
         return Trial(told, translation, tuple(rows), file)
@@ -167,9 +172,17 @@ def _plan(file: LanderFile, translation: Translation) -> Flightplan:
     return build(with_settings(file, translation.settings) if translation.settings else file)
 
 
-def _flown(plan: Flightplan, translation: Translation, seeds: int, watch: Callable[[float], None]) -> list[Case]:
-    rows = rows_of(translation.faults)
-    return list(cases(plan, range(seeds), seeds, watch, [rows] * seeds))
+class Way(NamedTuple):
+    """How all trials of a test are flown: by one program."""
+
+    seeds: int
+    call: Call
+    kinds: frozenset[int]
+
+
+def _flown(plan: Flightplan, translation: Translation, way: Way, watch: Callable[[float], None]) -> list[Case]:
+    rows = [rows_of(translation.faults)] * way.seeds
+    return list(cases(plan, range(way.seeds), way.seeds, watch, rows, way.call, way.kinds))
 
 
 def result_of(file: LanderFile, trials: Sequence[Trial], seeds: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import equinox as eqx
 import jax
@@ -75,10 +75,12 @@ def cases(
     watch: Watch | None = None,
     faults: Sequence[tuple[FaultRow, ...]] | None = None,
     call: Call | None = None,
+    kinds: frozenset[int] | None = None,
 ) -> Iterator[Case]:
     """Fly the seeds; the last batch is filled up with seeds that are then not counted, so that every batch has one width.
 
     With `faults` each flight has rows of its own, one tuple for each seed; without, all have those of the plan. These are two programs.
+    `kinds` names all that rows may be, of several calls that are to be one program in C: by itself each has one for the rows that it flies.
     Ticks are flown in lanes, by a program in C, where that can be had; `call=at_once` leaves them to XLA.
     """
     call = call or in_lanes(shelf_beside_jax())
@@ -87,7 +89,7 @@ def cases(
         filled = batch + [batch[-1]] * (width - len(batch))
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(filled))
         if faults is not None:
-            fleet = with_faults(fleet, [*faults[first : first + width], *[()] * (width - len(batch))])
+            fleet = with_faults(fleet, [*faults[first : first + width], *[()] * (width - len(batch))], kinds)
         verdict = _flown(plan, fleet, watch, call)
         yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
 
@@ -103,9 +105,9 @@ def _flown(plan: Flightplan, fleet: sim.Fleet, watch: Watch | None, call: Call) 
     return jax.tree.map(np.asarray, states.verdict)
 
 
-def with_faults(fleet: sim.Fleet, faults: Sequence[tuple[FaultRow, ...]]) -> sim.Fleet:
-    """A batch in which each lander has a fault table of its own."""
-    table = jax.tree.map(lambda *rows: jnp.stack(rows), *(fault_plan(rows) for rows in faults))
+def with_faults(fleet: sim.Fleet, faults: Sequence[tuple[FaultRow, ...]], kinds: frozenset[int] | None = None) -> sim.Fleet:
+    """A batch in which each lander has a fault table of its own, with rows of some kinds, if they are given."""
+    table = replace(jax.tree.map(lambda *rows: jnp.stack(rows), *(fault_plan(rows) for rows in faults)), kinds=kinds)
     nothing = jax.tree.map(lambda _: None, table)
     own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
     return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)

@@ -15,6 +15,7 @@ from perilune.faults.words import rows_of
 from perilune.scenario.build import build
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.faults import read_faults, refuse_late
+from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.scenario.schema import LanderFile
 from perilune.sim.outcome import Outcome
 
@@ -107,13 +108,14 @@ class Sweep:
         words = [each for _, _, each in self.cells()]
         refuse_late(plan, words)
         jobs = [(seed, rows) for rows in map(rows_of, ([each] for each in words)) for seed in range(seeds)]
-        flown: list[Case] = []
+        kinds = frozenset(row.kind for _, rows in jobs for row in rows)
+        flown, call = list[Case](), in_lanes(shelf_beside_jax())
         for first in range(0, len(jobs), WIDTH):
             name, batch = f"{first // WIDTH:04d}", jobs[first : first + WIDTH]
             rows = kept.find(name)
             if rows is None:
                 telling = partial(self._told, watch, (first / len(jobs), len(batch) / len(jobs)))
-                rows = list(cases(plan, [seed for seed, _ in batch], WIDTH, telling, [each for _, each in batch]))
+                rows = list(cases(plan, [seed for seed, _ in batch], WIDTH, telling, [each for _, each in batch], call, kinds))
                 kept.put(name, rows)
             flown += rows
         watch(self.fault, 1.0)

@@ -53,12 +53,28 @@ class Quantity(NamedTuple):
 
 
 class Amount(NamedTuple):
-    """What the rows on each unit come to; where there is none, nothing of it counts."""
+    """The rows on each unit, and what they come to; where there is none, nothing of it counts. What is not asked for is not computed."""
 
-    hit: Bool[Array, " n"]
-    fresh: Bool[Array, " n"]  # a row begins in this cycle: what was remembered before is forgotten
-    total: Float[Array, " n"]
-    largest: Float[Array, " n"]
+    rows: Bool[Array, "n rows"]
+    size: Float[Array, " rows"]
+    begins: Bool[Array, " rows"]  # in this cycle
+
+    @property
+    def hit(self) -> Bool[Array, " n"]:
+        return jnp.any(self.rows, axis=1)
+
+    @property
+    def fresh(self) -> Bool[Array, " n"]:
+        """What was remembered before is forgotten."""
+        return jnp.any(self.rows & self.begins[None, :], axis=1)
+
+    @property
+    def total(self) -> Float[Array, " n"]:
+        return jnp.sum(jnp.where(self.rows, self.size[None, :], 0.0), axis=1)
+
+    @property
+    def largest(self) -> Float[Array, " n"]:
+        return jnp.max(jnp.where(self.rows, self.size[None, :], -jnp.inf), axis=1)
 
 
 class Moment(NamedTuple):
@@ -103,7 +119,8 @@ def _echoed(q: Quantity, amount: Amount, now: Moment) -> Float[Array, " n"]:
 
 def _in_burst(q: Quantity, amount: Amount, now: Moment) -> Float[Array, " n"]:
     share = 1.0 - jnp.minimum(amount.total, 1.0)
-    return q.value * jnp.where(jnp.mod(now.t_s, CHUFF_PERIOD_S) < 0.5 * CHUFF_PERIOD_S, 1.0, share)
+    bursts = now.t_s * (1.0 / CHUFF_PERIOD_S)
+    return q.value * jnp.where(bursts - jnp.floor(bursts) < 0.5, 1.0, share)
 
 
 def _renewed(q: Quantity, amount: Amount, now: Moment) -> Quantity:

@@ -144,44 +144,38 @@ def _struck(seam: Seam, now: Acting, tree: Tree) -> tuple[Tree, Memory]:
 
 
 def _changed(slots: list[Slot], before: dict[str, Leaves], memory: Memory, now: Acting) -> tuple[dict[str, Leaves], Memory]:
-    amounts, memory = _amounts(slots, now), dict(memory)
-    after = dict(before)
+    memory, after = dict(memory), dict(before)
+    numbers = np.arange(max(slot.units for slot in slots))
+    units = (now.plan.unit[None, :] == numbers[:, None]) | (now.plan.unit[None, :] == ALL)
     for channel in {slot.channel.name: slot.channel for slot in slots}.values():
         value, good = channel.read(before[channel.name])
         at_all = jnp.zeros_like(good)
         moment = Moment(now.t_s, now.cycle_s, now.stream.named(channel.name))
-        for slot, amount in zip(slots, amounts, strict=True):
-            if slot.channel is not channel:
-                continue
-            remembered = jnp.where(amount.fresh, jnp.nan, memory.get(slot.name, value))
+        for slot in (slot for slot in slots if slot.channel is channel):
+            amount = _amount(slot, units, now)
+            remembered = jnp.where(amount.fresh, jnp.nan, memory[slot.name]) if slot.name in memory else value
             new = CHANGES[slot.operation](Quantity(value, good, remembered), amount, moment)
-            here = amount.hit | (jnp.any(amount.hit) if slot.operation in REACHING_OTHERS else False)
+            hit = amount.hit
+            here = hit | jnp.any(hit) if slot.operation in REACHING_OTHERS else hit
             value, good, at_all = jnp.where(here, new.value, value), jnp.where(here, new.good, good), at_all | here
             if slot.name in memory:
-                memory[slot.name] = jnp.where(amount.hit, new.memory, memory[slot.name])
-        value = jnp.where(at_all, jnp.maximum(value, channel.least), value)
+                memory[slot.name] = jnp.where(hit, new.memory, memory[slot.name])
+        if np.isfinite(channel.least):
+            value = jnp.where(at_all, jnp.maximum(value, channel.least), value)
         after[channel.name] = channel.written(before[channel.name], value, good)
     return after, memory
 
 
-def _amounts(slots: list[Slot], now: Acting) -> list[Amount]:
-    """What the rows come to in each slot: one comparison of every row with every unit of every slot."""
-    each = [slot.units for slot in slots]
-    kinds = np.repeat([kind_of(slot.channel.name, slot.operation) for slot in slots], each)
-    numbers = np.concatenate([np.arange(units) for units in each])
-    growing = np.repeat([slot.operation in GROWING for slot in slots], each)
-    by_cycle = np.repeat([slot.channel.per_cycle and slot.operation in IN_ITS_UNIT for slot in slots], each)
-
-    plan, age_s = now.plan, jnp.maximum(now.t_s - now.state.began_s, 0.0)
-    unit = plan.unit[None, :]
-    hit = (plan.kind[None, :] == kinds[:, None]) & ((unit == numbers[:, None]) | (unit == ALL)) & now.on[None, :]
-    size = jnp.where(growing[:, None], (plan.size * jnp.where(now.on, age_s, 0.0))[None, :], plan.size[None, :])
-    factor = jnp.where(by_cycle, now.cycle_s, 1.0)
-    total = jnp.sum(jnp.where(hit, size, 0.0), axis=1) * factor
-    largest = jnp.max(jnp.where(hit, size, -jnp.inf), axis=1) * factor
-    fresh = hit & (now.t_s - now.state.began_s < 0.5 * now.cycle_s)[None, :]
-    whole = Amount(jnp.any(hit, axis=1), jnp.any(fresh, axis=1), total, largest)
-    return [Amount(*(part[end - n : end] for part in whole)) for n, end in zip(each, np.cumsum(each), strict=True)]
+def _amount(slot: Slot, units: Bool[Array, "most rows"], now: Acting) -> Amount:
+    """The rows on one slot; `units` says which unit each row names."""
+    plan, age_s = now.plan, now.t_s - now.state.began_s
+    mine = now.on & (plan.kind == kind_of(slot.channel.name, slot.operation))
+    size = plan.size
+    if slot.operation in GROWING:
+        size = size * jnp.where(mine, jnp.maximum(age_s, 0.0), 0.0)
+    if slot.channel.per_cycle and slot.operation in IN_ITS_UNIT:
+        size = size * now.cycle_s
+    return Amount(units[: slot.units] & mine[None, :], size, age_s < 0.5 * now.cycle_s)
 
 
 def words_of(memory: Any) -> list[int]:
@@ -202,9 +196,11 @@ def upset(now: Acting, before: Tree, after: Tree) -> Tree:
         leaves, structure = jax.tree.flatten(held)
         words = now.on & (now.plan.kind == WORD)
         for number, place in enumerate(words_of(held)):
-            struck_by = jnp.sum(jnp.where(words & (now.plan.unit == number), now.plan.size, 0.0))
+            mine = words & (now.plan.unit == number)
             flat = jnp.ravel(leaves[place])
-            flat = flat.at[0].add(struck_by)
+            more = jnp.sum(jnp.where(mine, now.plan.size, 0.0))
+            # A word that nothing strikes keeps the sign of its zero.
+            flat = jnp.where(jnp.any(mine) & (jnp.arange(flat.shape[0]) == 0), flat + more, flat)
             leaves[place] = flat.reshape(jnp.shape(leaves[place]))
         return jax.tree.unflatten(structure, leaves)
 
