@@ -35,8 +35,7 @@ NOT_REHEARSED = {
     "perilune.scenario.voyage._tracked_on_the_way",
     "perilune.trajectory.flightpath._elements_lfme",
     "perilune.trajectory.lunar_orbit._arcs",
-    "perilune.trajectory.lunar_orbit._aside",
-    "perilune.trajectory.lunar_orbit._coasted",
+    "perilune.trajectory.lunar_orbit._aside_of_states",
     "perilune.trajectory.lunar_orbit._window",
 }
 

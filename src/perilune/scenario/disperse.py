@@ -3,7 +3,9 @@
 Only leaves of the world change; flight software keeps its belief. Sensors and tracking draw their own errors in the world.
 """
 
+import functools
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -60,11 +62,11 @@ def spread_of(file: MissionFile) -> Spread:
     return Spread(**{name: jnp.asarray(float(number)) for name, number in numbers.items()})
 
 
-def _drawn(mission: Mission) -> tuple:
-    """Every leaf that a flight draws, in the order of `_draws`."""
+def _drawn(mission: Mission, relief: bool) -> tuple:
+    """Every leaf that a flight draws, in the order of `dispersed`; smooth ground has no relief whose place is drawn."""
     world = mission.world
-    engines, relief = world.propulsion.engines, world.terrain.relief
-    offset = () if relief is None else (relief.offset,)
+    engines = world.propulsion.engines
+    offset = (world.terrain.relief.offset,) if relief and world.terrain.relief is not None else ()
     return (
         engines.thrust_scale,
         engines.isp_scale,
@@ -112,7 +114,12 @@ def dispersed(mission: Mission, spread: Spread, seed: Int[Array, ""]) -> Mission
         terrain.shift_m,
         *(() if terrain.relief is None else (terrain.relief.offset,)),
     )
-    return eqx.tree_at(_drawn, mission, draws)
+    return eqx.tree_at(_leaves_of(mission), mission, draws)
+
+
+def _leaves_of(mission: Mission) -> Callable[[Mission], tuple]:
+    """`_drawn` for missions on the ground of this one."""
+    return functools.partial(_drawn, relief=mission.world.terrain.relief is not None)
 
 
 def _normals(stream: Stream, like: Float[Array, " n"]) -> Float[Array, " n"]:
@@ -131,14 +138,14 @@ def _tilted(push_body: Float[Array, "n 3"], sigma_rad: Scalar, stream: Stream) -
 
 @eqx.filter_jit
 def _own_leaves(mission: Mission, spread: Spread, seeds: Int[Array, " landers"]) -> tuple:
-    return jax.vmap(lambda seed: _drawn(dispersed(mission, spread, seed)))(seeds)
+    return jax.vmap(lambda seed: _leaves_of(mission)(dispersed(mission, spread, seed)))(seeds)
 
 
 def fleet_of(mission: Mission, spread: Spread, seeds: Int[Array, " landers"], programs: Programs = DIRECT) -> Fleet:
     """A batch of flights: one mission shared, and of each flight only what it drew."""
-    empty = jax.tree.map(lambda _: None, mission)
-    mask = eqx.tree_at(_drawn, jax.tree.map(lambda _: False, mission), jax.tree.map(lambda _: True, _drawn(mission)))
-    own = eqx.tree_at(_drawn, empty, programs(_own_leaves, mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
+    leaves, empty = _leaves_of(mission), jax.tree.map(lambda _: None, mission)
+    mask = eqx.tree_at(leaves, jax.tree.map(lambda _: False, mission), jax.tree.map(lambda _: True, leaves(mission)))
+    own = eqx.tree_at(leaves, empty, programs(_own_leaves, mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
     return Fleet(shared=eqx.filter(mission, mask, inverse=True), own=own, seeds=seeds)
 
 

@@ -19,11 +19,12 @@ from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.events import Body
 from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import vec3
+from perilune.trajectory.arcs import flown_earth, flown_moon
 from perilune.trajectory.correct import Scaling, corrected, with_jacobian
 from perilune.trajectory.corrections import Correction, correction
 from perilune.trajectory.injection import Injection, Perilune
 from perilune.trajectory.insertion import AXIS_M, ECCENTRICITY, Braking, eccentricity_vector
-from perilune.trajectory.legs import Leg, about_earth, about_moon, coast, compiled, flown, following, held, last, radial_axes
+from perilune.trajectory.legs import Leg, about_moon, coast, compiled, flown, following, held, last, radial_axes
 from perilune.trajectory.lowering import apsis_burn, apsis_change
 from perilune.trajectory.lunar_orbit import Approaching, OrbitBurns, descent, descent_legs
 from perilune.trajectory.order import Lowering, Thruster
@@ -83,20 +84,10 @@ def seen_from_earth(forces: Cislunar, t_s: Scalar, state: PointMass) -> PointMas
     return PointMass(*forces.gci_of_lci(t_s, state.r_m, state.v_m_s), state.mass_kg)
 
 
-@compiled
-def _moved_earth(forces: Cislunar, t_s: Scalar, state: PointMass, duration_s: Scalar) -> PointMass:
-    return last(flown(about_earth(forces), state, t_s, (coast(duration_s),)))
-
-
-@compiled
-def _moved_moon(forces: Cislunar, t_s: Scalar, state: PointMass, duration_s: Scalar) -> PointMass:
-    return last(flown(about_moon(forces), state, t_s, (coast(duration_s),)))
-
-
 def moved(forces: Cislunar, centre: Body, t_s: float, state: PointMass, duration_s: float) -> PointMass:
     """A state after a coast about a centre, forward or back."""
-    program = _moved_earth if centre == "earth" else _moved_moon
-    return program(forces, jnp.asarray(t_s), state, jnp.asarray(duration_s))
+    fly = flown_earth if centre == "earth" else flown_moon
+    return last(fly(forces, state, jnp.asarray(t_s), (coast(duration_s),)))
 
 
 def _burn(thruster: Thruster, leg: Leg, ignition_s: float, at: PointMass) -> OrderedBurn:

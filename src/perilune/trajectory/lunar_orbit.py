@@ -22,6 +22,7 @@ from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import Vec3, vec3
 from perilune.moon.frames import q_lfme_lci
+from perilune.trajectory.arcs import flown_moon
 from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
 from perilune.trajectory.injection import Injection, Transfer, at_perilune
 from perilune.trajectory.legs import Engine, Leg, about_moon, coast, compiled, flown, held, last, radial_axes, sampled
@@ -161,9 +162,8 @@ def ignition_s(case: Approaching, about_s: float) -> float:
     return _when(case, case.start, float(case.t_start_s), about_s, over, float(case.landing.arc_rad), 1.0)
 
 
-@compiled
 def _coasted(forces: Cislunar, start: PointMass, t_s: Scalar, duration_s: Scalar) -> PointMass:
-    return last(flown(about_moon(forces), start, t_s, (coast(duration_s),)))
+    return last(flown_moon(forces, start, t_s, (coast(duration_s),)))
 
 
 @compiled
@@ -193,12 +193,16 @@ def _crossings(grid: tuple[Vector, Vector, Vector]) -> list[Pass]:
     return [Pass(float(t_s), bool(south[k] > 0.0)) for t_s, k in zip(moments, at, strict=True)]
 
 
-@compiled
 def _aside(case: Approaching, latest_s: Scalar) -> tuple[Vector, Vector, Vector]:
     """Sine of the site's angle from the plane, and how much a lander over the site would fly south, on a grid of times."""
     t_s, states = _window(case.forces, case.start, case.t_start_s, latest_s - case.t_start_s)
+    return _aside_of_states(case.forces, case.landing.site_lfme, t_s, states)
+
+
+@compiled
+def _aside_of_states(forces: Cislunar, site_lfme: Vec3, t_s: Vector, states: PointMass) -> tuple[Vector, Vector, Vector]:
     normals = jax.vmap(lambda state: state.r_m.cross(state.v_m_s).unit())(states)
-    return _aside_of(case.forces, case.landing.site_lfme, t_s, normals)
+    return _aside_of(forces, site_lfme, t_s, normals)
 
 
 def _aside_of(forces: Cislunar, site_lfme: Vec3, t_s: Vector, normals: Vec3) -> tuple[Vector, Vector, Vector]:
