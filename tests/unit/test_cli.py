@@ -40,7 +40,7 @@ def elsewhere(tmp_path, monkeypatch):
 def test_missions_lists_the_catalogue():
     told = RUNNER.invoke(app, ["missions"])
     assert told.exit_code == 0
-    for name in ("luna-25", "hakuto-r-m1", "resilience"):
+    for name in ("luna-25", "hakuto-r-m1", "resilience", "chandrayaan-3", "slim", "beresheet"):
         assert name in told.stdout
 
 

@@ -11,7 +11,7 @@ from perilune.dynamics.thruster_layout import joined
 from perilune.fsw.control.allocation import Allocator, Relight
 from perilune.fsw.control.attitude import AttitudeControl
 from perilune.fsw.control.geometry import EngineBelief, ThrusterBelief, allocation_from_geometry
-from perilune.scenario.build_watch import DISTURBANCE_MAX_N_M
+from perilune.scenario.build_watch import disturbance_max_n_m
 from perilune.scenario.build_world import per_unit, thruster_layout
 from perilune.scenario.schema import MissionFile
 
@@ -61,7 +61,7 @@ def attitude_control(file: MissionFile) -> AttitudeControl:
         rate_max_rad_s=turn_rad_s,
         decel_max_rad_s2=0.25 * turn_rad_s,
         observer_tau_s=1.0,
-        disturbance_max_n_m=DISTURBANCE_MAX_N_M,
+        disturbance_max_n_m=disturbance_max_n_m(file),
         request_tau_s=0.5,
         request_rate_max_rad_s=turn_rad_s,
         quiet_error_rad=math.radians(settings.dead_band_deg),

@@ -11,11 +11,15 @@ from perilune.scenario.build_world import engine_places, per_unit
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_flight import LandingMonitors
 
-# Torque that the observer of disturbances follows.
+# Torque that the observer of disturbances follows: enough for landers of one or two tonnes, six sigma of an engine of 3 kN that pushes askew.
 DISTURBANCE_MAX_N_M = 100.0
 # Of monitors, where the file says nothing.
 BURN_TIME_FACTOR = 1.15
 GROUND_MARGIN_M = 100.0
+
+
+def disturbance_max_n_m(file: MissionFile) -> float:
+    return float(file.flight_software.attitude.disturbance_max_n_m or DISTURBANCE_MAX_N_M)
 
 
 def engine_watch(file: MissionFile) -> EngineWatch | None:
@@ -35,7 +39,7 @@ def engine_watch(file: MissionFile) -> EngineWatch | None:
         x_m=jnp.asarray(place_m[:, 0]),
         y_m=jnp.asarray(place_m[:, 1]),
         opposite=jnp.asarray(opposite),
-        torque_max_n_m=DISTURBANCE_MAX_N_M,
+        torque_max_n_m=disturbance_max_n_m(file),
         confirm_s=float(settings.confirm_s),
         acts=jnp.asarray(bool(settings.act)),
     )

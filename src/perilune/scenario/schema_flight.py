@@ -136,6 +136,9 @@ class Attitude(Table):
     damping: Positive
     turn_max_deg_s: Positive
     dead_band_deg: Positive
+    disturbance_max_n_m: Positive | None = Field(
+        default=None, description="of a torque that is learnt and held against; 100 if it is not given"
+    )
 
 
 class Monitors(Table):
