@@ -55,7 +55,7 @@ class Descent:
 
 def awake(plan: Flightplan, fleet: sim.Fleet) -> tuple[MissionState, int, int]:
     """Just woken at the start of the powered descent, with its first and last tick."""
-    coast, powered = plan.phases
+    coast, powered, _ = plan.phases
     assert (coast.kind, powered.kind) == (PhaseKind.COAST, PhaseKind.POWERED)
     with strictly():
         states = sim.start(fleet, jnp.asarray(coast.start_tick))

@@ -102,8 +102,8 @@ def test_nothing_brakes_under_the_ground(flown):
 def test_a_new_state_vector_comes_after_two_days_and_not_after_half_an_orbit(plan):
     from perilune.scenario.load import load
 
-    assert [phase.uplink_at_start for phase in plan.phases] == [False, True, False, True]
-    assert [phase.uplink_at_start for phase in build(load("hakuto-r-m1")).phases] == [False, True, False, False]
+    assert [phase.uplink_at_start for phase in plan.phases] == [False, True, False, True, False]
+    assert [phase.uplink_at_start for phase in build(load("hakuto-r-m1")).phases] == [False, True, False, False, False]
 
 
 def test_phases_follow_one_another(plan):

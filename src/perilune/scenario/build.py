@@ -33,7 +33,7 @@ from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.sim.coast import Orbit, coasted_orbit
 from perilune.sim.fly import CHUNK_TICKS
-from perilune.sim.mission import Mission, Phase, PhaseKind
+from perilune.sim.mission import Mission, Phase, PhaseKind, fall_after
 from perilune.sim.outcome import Limits
 from perilune.trajectory.pre_landing import Ellipse, PlaneError, ellipse_of_altitudes, orbit_normal, state_going_down
 from perilune.types import Scalar
@@ -284,4 +284,4 @@ def _phases(file: LanderFile, entry: str, moments: Moments, burn_s: float) -> tu
         tracked = powered and (now - known_at) * chunk_s > TRACKED_AFTER_S
         phases.append(Phase(phase.name, PhaseKind(phase.kind), now * CHUNK_TICKS, end * CHUNK_TICKS, tracked))
         now, known_at = end, end if powered else known_at
-    return tuple(phases)
+    return (*phases, fall_after(phases[-1], float(file.flight_software.cycle_s)))

@@ -26,7 +26,7 @@ from perilune.scenario.plan import kept_plan
 from perilune.scenario.programs import DIRECT, Programs, settled
 from perilune.scenario.schema import SEPARATION, LanderFile, MissionFile, OrbiterFile
 from perilune.scenario.schema_plan import CruiseTracking, FlightOfPlan, Plan
-from perilune.sim.mission import Phase, PhaseKind
+from perilune.sim.mission import Phase, PhaseKind, fall_after
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.route import Due, Route, route_of
 from perilune.types import Index, Scalar, Vector
@@ -153,7 +153,8 @@ def _last_phases(file: MissionFile, route: Route, now: int) -> tuple[Phase, ...]
     ignition = round((route.down.ignition_s - route.separation_s) / tick_s)
     rest = ignition + round(float(descent.longest_s) / tick_s)
     wait = Phase("pre-landing-orbit", PhaseKind.COAST, now, ignition, False)
-    return wait, Phase(descent.name, PhaseKind.POWERED, ignition, rest, True)
+    down = Phase(descent.name, PhaseKind.POWERED, ignition, rest, True)
+    return wait, down, fall_after(down, tick_s)
 
 
 def _ticks(stop: tuple[Due, ...], route: Route, settings: FlightOfPlan, tick_s: float) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from perilune.scenario.build_fsw import Moments, build_fsw
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_place import epoch_of
+from perilune.sim.mission import PhaseKind
 
 SHORT_S = 60.0  # an ephemeris, where any will do
 
@@ -46,7 +47,8 @@ def unit_counts(file: MissionFile) -> dict[str, int]:
 
 def refuse_late(plan: Flightplan, faults: Sequence[str]) -> None:
     """ScenarioError for a time after the end of the flight: such a fault would do nothing, without a word."""
-    end_s = plan.phases[-1].end_tick * float(plan.mission.tick_s)
+    powered = [phase for phase in plan.phases if phase.kind is PhaseKind.POWERED]
+    end_s = powered[-1].end_tick * float(plan.mission.tick_s)
     for fault in map(read_fault, faults):
         if fault.onset.trigger in (Trigger.MET, Trigger.WINDOW) and fault.onset.at >= end_s:
             raise ScenarioError(f"--fault {fault.words}: the flight is over at {end_s:.0f} s of mission elapsed time at the latest")

@@ -26,7 +26,7 @@ from perilune.sim import fly as sim
 from perilune.sim.channels import all_channels
 from perilune.sim.coast import Orbit
 from perilune.sim.cruise import Cruise, cruise, placed
-from perilune.sim.mission import MissionState, Phase, PhaseKind
+from perilune.sim.mission import FALL_S, MissionState, Phase, PhaseKind
 from perilune.trajectory.desk import landing_of, radii
 from perilune.trajectory.flight_desk import (
     Known,
@@ -297,6 +297,8 @@ class Journey:
         if not self.over():
             orders = self._orders((), BACKWARDS) if tracked else None
             yield from self._awake(last.name, orders, lead_s + float(last.longest_s))
+        if not self.over():
+            yield from self._coast("fall", self.now_s + FALL_S)
 
     def _mapped(self) -> Iterator[sim.Chunk]:
         """In the orbit where it works, for as long as it is watched."""

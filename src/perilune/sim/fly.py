@@ -66,12 +66,12 @@ def start(fleet: Fleet, tick: Index) -> MissionState:
 
 @eqx.filter_jit
 def sleep(fleet: Fleet, states: MissionState, start_tick: Index, end_tick: Index) -> MissionState:
-    """A coast. A lander that meets the ground on its way has its verdict there; one that has it already stays."""
+    """A coast. A lander that meets the ground on its way has its verdict there; one that has it already, or lies on the ground, stays."""
 
     def one(own: Mission, state: MissionState) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
         world, t_s, struck = coast(mission.world, state.world, start_tick, end_tick)
-        watched = jnp.logical_not(state.verdict.over())
+        watched = jnp.logical_not(state.verdict.over() | state.verdict.touched)
         verdict = state.verdict.fallen(world, (mission.world.terrain, mission.limits), t_s, struck & watched)
         return eqx.tree_at(lambda s: (s.world, s.verdict), state, (kept(watched, world, state.world), verdict))
 

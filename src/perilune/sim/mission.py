@@ -57,3 +57,12 @@ class Phase(eqx.Module):
     start_tick: int = eqx.field(static=True)
     end_tick: int = eqx.field(static=True)
     uplink_at_start: bool = eqx.field(static=True)  # the ground sends a state vector when flight software wakes
+
+
+# After this long whoever comes down at all has come down: two revolutions of a low orbit and more.
+FALL_S = 6 * 3600.0
+
+
+def fall_after(powered: Phase, tick_s: float) -> Phase:
+    """What becomes of a lander that is still above the ground when its last powered phase is over: its engines are taken for shut."""
+    return Phase("fall", PhaseKind.COAST, powered.end_tick, powered.end_tick + round(FALL_S / tick_s), False)
