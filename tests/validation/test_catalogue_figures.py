@@ -2,10 +2,15 @@
 
 import math
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import pytest
 
-from perilune.scenario.build import braking_estimate
+from perilune.scenario.build import braking_estimate, build
+from perilune.scenario.disperse import fleet_of
 from perilune.scenario.load import load
+from perilune.sim import fly as sim
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
 
 LANDERS = ("beresheet", "blue-ghost-m1", "chandrayaan-2", "chandrayaan-3", "im-1", "im-2", "luna-24", "slim")
@@ -128,3 +133,13 @@ def test_blue_ghost_leaves_its_orbit_when_it_did():
     ellipse = ellipse_of_altitudes(*(1e3 * km for km in mission.orbit.at_ignition_km))
     before_touchdown_s = float(mission.orbit.descent.burn_before_ignition_orbits) * ellipse.period_s + 540.0 + 100.0
     assert before_touchdown_s == pytest.approx(63 * 60.0, abs=120.0)
+
+
+@pytest.mark.parametrize("name", ("chandrayaan-3", "im-1"))
+def test_flight_software_of_this_kind_takes_a_cycle(name):
+    """Settings of a lander decide what its state holds: a law that does not get its part of it is found here, without a flight."""
+    plan = build(load(name))
+    fleet = fleet_of(plan.mission, plan.spread, jnp.asarray([0]))
+    states = eqx.filter_eval_shape(sim.start, fleet, jnp.asarray(0))
+    after, _ = eqx.filter_eval_shape(sim.fly_chunk, fleet, states, jnp.asarray(0), sim.no_record)
+    assert jax.tree.structure(after) == jax.tree.structure(states)

@@ -102,7 +102,7 @@ class Guidance(eqx.Module):
         approach = as_request(upward_first(view.q_lci_site @ site_accel, local.up_lci, approach_max_m_s2), time_to_go_s)
         sink_m_s = jnp.maximum(-local.vertical_speed_m_s, 0.1)
         vertical_max_m_s2 = USABLE_SHARE * (self.vertical_thrust_n - view.gone_n) / view.mass_kg
-        vertical_accel = upward_first(self.vertical.accel_lci_m_s2(local), local.up_lci, vertical_max_m_s2)
+        vertical_accel = upward_first(self.vertical.accel_lci_m_s2(local, state.hovered_s), local.up_lci, vertical_max_m_s2)
         vertical = as_request(vertical_accel, local.altitude_m / sink_m_s)
         in_approach = (mode == Mode.APPROACH) | ((mode == Mode.PITCH_UP) & self.approach_wanted)
         late = _chosen(in_approach, approach, vertical)
