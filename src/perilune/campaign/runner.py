@@ -107,7 +107,7 @@ def _flown(plan: Flightplan, fleet: sim.Fleet, watch: Watch | None, call: Call) 
 
 def with_faults(fleet: sim.Fleet, faults: Sequence[tuple[FaultRow, ...]], kinds: frozenset[int] | None = None) -> sim.Fleet:
     """A batch in which each lander has a fault table of its own, with rows of some kinds, if they are given."""
-    table = replace(jax.tree.map(lambda *rows: jnp.stack(rows), *(fault_plan(rows) for rows in faults)), kinds=kinds)
+    table = jax.tree.map(lambda *rows: jnp.stack(rows), *(replace(fault_plan(rows), kinds=kinds) for rows in faults))
     nothing = jax.tree.map(lambda _: None, table)
     own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
     return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)
