@@ -183,6 +183,7 @@ class FlightSoftware(eqx.Module):
             cross_of_site_m=across_m,
             terrain_m=nav.terrain_m,
             before_lci=self._before_braking_lci(state.orders, nav.v_lci_m_s, local, burn),
+            straight_m=place,
         )
         rate = measurements.imu.delta_theta_body_rad / self.vehicle.cycle_s - nav.bias_gyro_rad_s
         counted = measurements.imu.delta_v_body_m_s - nav.bias_accel_m_s2 * self.vehicle.cycle_s
@@ -219,8 +220,11 @@ class FlightSoftware(eqx.Module):
         burn_m_s2 = self.vehicle.burn_thrust_n(view.burn) / state.mass_kg
         look = MonitorView(
             pads=jnp.sum(measurements.pad_touched.astype(float)),
-            attitude_error_rad=computed_once(self._attitude_error_rad(state)),
+            axis_lci=state.filter.nav.q_lci_body @ self.up_body,
+            aim_lci=state.attitude.q_lci_body_cmd @ self.up_body,
+            flying=mode < Mode.TOUCHDOWN,
             propellant_kg=measurements.propellant_kg,
+            high=mode < Mode.VERTICAL_DESCENT,
             accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,
             accel_counted_m_s2=delta_v.dot(self.up_body) / self.vehicle.cycle_s,
             delta_v_body_m_s=delta_v,
@@ -248,25 +252,18 @@ class FlightSoftware(eqx.Module):
         gone = self.modes.engines[mode] & jnp.logical_not(self.engine_watch.usable(state.engines))
         return jnp.sum(jnp.where(gone, self.vehicle.engine_thrust_n, 0.0))
 
-    def _attitude_error_rad(self, state: FswState) -> Scalar:
-        """Between the axis that pushes and the axis wanted, in the last cycle."""
-        now = state.filter.nav.q_lci_body @ self.up_body
-        wanted = state.attitude.q_lci_body_cmd @ self.up_body
-        return jnp.arccos(jnp.clip(now.dot(wanted), -1.0, 1.0))
-
     def _decide(
         self, state: FswState, view: _View, tasks: tuple[SequencerState, GuidanceState, MonitorState], measurements: Measurements
     ) -> ModeState:
         sequencer, guidance, monitors = tasks
         mode = state.modes.mode
         up_lci = state.filter.nav.q_lci_body @ self.up_body
-        time_to_go_s = jnp.where(mode == Mode.APPROACH, guidance.approach.time_to_go_s, guidance.braking.time_to_go_s)
         look = ModeView(
             clock_s=measurements.clock_s,
             burn=view.burn,
             braking_armed=self.sequencer.has(sequencer, Action.ARM_BRAKING),
-            range_to_ignite_m=view.guidance.range_to_gate_m - guidance.braking.range_m,
-            time_to_go_s=time_to_go_s,
+            range_to_ignite_m=self.guidance.range_to_ignite_m(guidance, view.guidance),
+            time_to_go_s=self.guidance.time_to_go_s(guidance, mode),
             forward_speed_m_s=view.local.v_ground_lci_m_s.dot(view.local.downrange_lci),
             height_m=view.local.altitude_m,
             thrust_tilt_rad=jnp.arccos(jnp.clip(up_lci.dot(view.local.up_lci), -1.0, 1.0)),

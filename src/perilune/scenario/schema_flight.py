@@ -76,6 +76,49 @@ class Braking(Table):
     freeze_s: Positive = Field(description="the solution is held below this time to go")
 
 
+class ApolloPhase(Table):
+    """The target of a phase in Apollo's law, in axes fixed to the site: up, and forward along the way of flight."""
+
+    up_m: Number
+    forward_m: Number
+    up_m_s: Number
+    forward_m_s: Number
+    up_m_s2: Number
+    forward_m_s2: Number
+    forward_m_s3: Number
+    ends_s: NonNegative = Field(description="the phase is over so long before the target would be reached")
+
+
+class ApolloIgnition(Table):
+    """Where braking begins: the state at throttle-up, and how the place forward moves with height, offset and speed."""
+
+    up_m: Number
+    forward_m: Number
+    speed_m_s: Positive = Field(description="inertial")
+    per_up: Number
+    per_across_1_m: Number
+    per_speed_s: Number
+
+
+class Apollo(Table):
+    """Apollo's laws in place of those of braking and approach, whose tables then only lay the flight out."""
+
+    ignition: ApolloIgnition
+    braking: ApolloPhase
+    approach: ApolloPhase
+    trim_s: NonNegative = Field(description="at low thrust after ignition")
+    trim_share: ThrottleShare = Field(description="of full thrust, during it")
+    throttled_max_share: ThrottleShare = Field(description="most that the engine can be throttled to; above it only its fixed point")
+    recover_share: ThrottleShare = Field(description="the throttle follows once less is ordered")
+    fix_share: ThrottleShare = Field(description="and goes back to the fixed point once more is ordered")
+
+    @model_validator(mode="after")
+    def _does_not_hunt(self) -> "Apollo":
+        if self.fix_share <= self.recover_share:
+            raise complain(("fix_share", f"is {self.fix_share:g}; it must be above recover_share, {self.recover_share:g}"))
+        return self
+
+
 class AttitudeHold(Table):
     """A leg after braking in one attitude and at one throttle, for cameras or altimeters to look."""
 
@@ -159,7 +202,7 @@ class LandingMonitors(Monitors):
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
     pads_needed: Count = Field(default=1, description="that must report a touch")
     ground_margin_m: Positive | None = Field(
-        default=None, description="by which the believed height may be below zero before the ground counts as missing; 100 if not given"
+        default=None, description="by which the believed height may be below zero before the ground counts as missing; 50 if not given"
     )
 
 
@@ -187,6 +230,7 @@ class LandingSoftware(FlightSoftware):
 
     gates: LandingGates
     braking: Braking
+    apollo: Apollo | None = None
     attitude_hold: AttitudeHold | None = None
     pitch_up: PitchUp
     approach: Approach
