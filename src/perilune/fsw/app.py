@@ -21,7 +21,7 @@ from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerV
 from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
 from perilune.math.vector import Vec3, select
-from perilune.types import Index, Scalar
+from perilune.types import Flag, Index, Scalar
 from perilune.wire.commands import Commands, DevicesOn, all_off, empty_array
 from perilune.wire.measurements import Measurements
 from perilune.wire.telemetry import Mode, NavTelemetry, Telemetry
@@ -36,6 +36,9 @@ TAIL_OFF_S = 2.0
 
 # Keeps the duration of a burn that nothing drives from being infinite.
 TINY_M_S2 = 1e-6
+
+# An abort pushes once the axis is within half a radian of its aim.
+COS_TURNED = 0.88
 
 # Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
@@ -148,7 +151,7 @@ class FlightSoftware(eqx.Module):
 
     def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
         mode = state.modes.mode
-        burning = (mode != Mode.COAST) & (mode < Mode.SURFACE)
+        burning = (mode != Mode.COAST) & (mode != Mode.SURFACE)
         # A burn's tail and a slew's pulses push too: uncounted, 0.1 m/s of them becomes hundreds of metres in half an orbit.
         fading = measurements.clock_s - state.modes.since_s < TAIL_OFF_S
         thrusting = burning | fading | jnp.any(state.commands.thruster_on_s > 0.0)
@@ -270,8 +273,16 @@ class FlightSoftware(eqx.Module):
             touched=monitors.raised[int(Monitor.TOUCHDOWN)],
             overdue=self.monitors.acting(monitors, Monitor.BURN_TOO_LONG),
             sparing=self.monitors.acting(monitors, Monitor.PROPELLANT_LOW),
+            abort=self._abort(state, view, monitors),
         )
         return self.modes.step(state.modes, look, view.counted_m_s)
+
+    def _abort(self, state: FswState, view: _View, monitors: MonitorState) -> Flag:
+        """Called for, with the propellant for it."""
+        if self.guidance.abort is None:
+            return jnp.asarray(False)
+        given_m_s = self.vehicle.braking_exhaust_m_s * jnp.log(state.mass_kg / self.vehicle.mass_dry_kg)
+        return self.monitors.calling(monitors) & self.guidance.abort.affordable(view.local, given_m_s)
 
     def _steer(
         self,
@@ -288,7 +299,7 @@ class FlightSoftware(eqx.Module):
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
         reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
         wanted = computed_once(pointing(request.direction_lci, reference))
-        burning = (mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)
+        burning = ((mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)) | (mode == Mode.ABORT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
@@ -296,6 +307,9 @@ class FlightSoftware(eqx.Module):
         )
         torque = computed_once(torque)
         pushing = burning & jnp.logical_not(self.monitors.acting(monitors, Monitor.ATTITUDE_DIVERGED))
+        if self.guidance.abort is not None:  # it begins with a turn to the other side
+            off = (filtered.nav.q_lci_body @ self.up_body).dot(request.direction_lci) < COS_TURNED
+            pushing = pushing & jnp.logical_not((mode == Mode.ABORT) & off)
         thrust_n = jnp.where(pushing, request.accel_m_s2 * state.mass_kg, 0.0)
         use = self.modes.use(mode, burn)
         if self.engine_watch is not None and state.engines is not None:

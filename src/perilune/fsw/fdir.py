@@ -74,6 +74,7 @@ class Monitors(eqx.Module):
     burn_time_factor: Scalar  # of its expected duration that a burn may take
     ground_margin_m: Scalar  # by which the believed height may be below zero
     cycle_s: Scalar
+    aborting: Bool[Array, " monitors"] | None = None  # which of them call for an abort
 
     def init(self) -> MonitorState:
         return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), jnp.zeros(()))
@@ -107,6 +108,10 @@ class Monitors(eqx.Module):
     def acting(self, state: MonitorState, monitor: Monitor) -> Flag:
         """Whether its condition stands confirmed now, and it acts."""
         return self.acts[monitor] & (state.count[monitor] >= self.confirm_cycles[monitor])
+
+    def calling(self, state: MonitorState) -> Flag:
+        """Whether one that may stands confirmed, and calls for an abort."""
+        return jnp.asarray(False) if self.aborting is None else jnp.any(self.aborting & (state.count >= self.confirm_cycles))
 
     def strikes(self, state: MonitorState, monitor: Monitor, every_cycles: int) -> Flag:
         """The same, once for every time that its condition has held so long, to a task that looks every so many cycles."""

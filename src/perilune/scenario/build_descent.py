@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
+from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloIgnition, ApolloTarget, ApolloThrottle
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
@@ -20,7 +21,7 @@ from perilune.moon.frames import SiteFrame
 from perilune.scenario.build_control import braking_thrust, thrust_in
 from perilune.scenario.build_world import canted, site_of, velocimeter_beams
 from perilune.scenario.schema import LanderFile
-from perilune.scenario.schema_flight import Apollo, Gate
+from perilune.scenario.schema_flight import Abort, Apollo, Gate
 from perilune.scenario.schema_table import Table
 
 COS_INCIDENCE_MIN = 0.4
@@ -49,6 +50,7 @@ class Modes(NamedTuple):
     secure_s: float
     hold_s: float | None = None
     fall_height_m: float | None = None
+    aborts: bool = False
 
 
 class Descent(NamedTuple):
@@ -86,6 +88,7 @@ def descent_of(file: LanderFile, scale: float) -> Descent:
         float(software.monitors.secure_s),
         None if software.attitude_hold is None else float(software.attitude_hold.duration_s),
         None if software.free_fall is None else float(software.free_fall.altitude_m),
+        software.abort is not None,
     )
     return Descent(
         site=site_of(file),
@@ -147,7 +150,12 @@ def _guidance(file: LanderFile) -> Guidance:
         hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),
         fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
         apollo=None if software.apollo is None else _apollo(file, software.apollo),
+        abort=None if software.abort is None else _abort(software.abort),
     )
+
+
+def _abort(abort: Abort) -> AbortGuidance:
+    return AbortGuidance(RADIUS_MOON_M + 1e3 * float(abort.altitude_km), float(abort.margin_m_s))
 
 
 def _apollo(file: LanderFile, laws: Apollo) -> ApolloGuidance:

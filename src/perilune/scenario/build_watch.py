@@ -50,10 +50,11 @@ def engine_watch(file: MissionFile) -> EngineWatch | None:
 def monitors(file: MissionFile) -> Monitors:
     settings = file.flight_software.monitors
     confirm = np.full(len(Monitor), float(settings.other_cycles))
-    pads_needed, margin_m = 1, None
+    pads_needed, margin_m, abort = 1, None, None
     gauge_sigma_kg = 0.01 * float(file.sensors.gauge.bias_percent) * float(file.vehicle.tank_full_kg)
     if isinstance(settings, LandingMonitors):
         confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
+        abort = getattr(file.flight_software, "abort", None)
         pads_needed, margin_m = settings.pads_needed, settings.ground_margin_m
     return Monitors(
         confirm_cycles=jnp.asarray(confirm),
@@ -65,6 +66,7 @@ def monitors(file: MissionFile) -> Monitors:
         turn_max_rad_s=math.radians(file.flight_software.attitude.turn_max_deg_s),
         cycle_s=float(file.flight_software.cycle_s),
         propellant_min_kg=float(settings.propellant_min_kg),
+        aborting=None if abort is None else jnp.asarray([monitor.name.lower() in abort.monitors for monitor in Monitor]),
         gauge_margin_kg=GAUGE_SIGMAS * gauge_sigma_kg,
         accel_share_min=float(settings.accel_share_min),
     )

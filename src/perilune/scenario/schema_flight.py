@@ -11,6 +11,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
 Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
+Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
@@ -213,6 +214,14 @@ class EngineOut(Table):
     act: bool = True
 
 
+class Abort(Table):
+    """Back to orbit when a monitor calls for it and the propellant suffices."""
+
+    altitude_km: Positive = Field(description="of the lowest point of that orbit, over the sphere of 1,737.4 km")
+    margin_m_s: NonNegative = Field(description="of speed, to be left over")
+    monitors: tuple[Aborting, ...] = Field(min_length=1, description="that may call for it")
+
+
 class FlightSoftware(Table):
     """Settings of flight software."""
 
@@ -238,6 +247,7 @@ class LandingSoftware(FlightSoftware):
     hovers: tuple[Hover, ...] = Field(default=(), description="from the highest down")
     free_fall: FreeFall | None = None
     monitors: LandingMonitors
+    abort: Abort | None = None
 
     @model_validator(mode="after")
     def _comes_down(self) -> "LandingSoftware":

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
+from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloState, PlaceOfSite
 from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
@@ -27,6 +28,7 @@ class GuidanceState(eqx.Module):
     hovered_s: tuple[Scalar, ...] = ()
     held_lci: Vec3 | None = None  # direction of thrust in the attitude hold
     apollo: ApolloState | None = None
+    in_orbit: Flag | None = None  # again, after an abort
 
 
 class GuidanceView(eqx.Module):
@@ -58,13 +60,15 @@ class Guidance(eqx.Module):
     hold: AttitudeHold | None = None
     fall: FreeFall | None = None
     apollo: ApolloGuidance | None = None  # in place of the laws of braking and approach
+    abort: AbortGuidance | None = None
 
     def init(self) -> GuidanceState:
         zero = jnp.zeros(())
         nowhere = Vec3(zero, zero, zero)
         held = nowhere if self.hold is not None else None
         apollo = None if self.apollo is None else self.apollo.init()
-        return GuidanceState(self.braking.init(), self.approach.init(), nowhere, self.vertical.init(), held, apollo)
+        in_orbit = None if self.abort is None else jnp.asarray(False)
+        return GuidanceState(self.braking.init(), self.approach.init(), nowhere, self.vertical.init(), held, apollo, in_orbit)
 
     def plan(self, state: GuidanceState, view: GuidanceView, mode: Index) -> GuidanceState:
         """The slow cycle: the braking solution, before ignition for the sake of the range, then for the steering."""
@@ -120,7 +124,8 @@ class Guidance(eqx.Module):
         hovering_s = jnp.where(mode == Mode.VERTICAL_DESCENT, dt_s, 0.0) if self.vertical.hovers else dt_s
         hovered_s = self.vertical.aged(state.hovered_s, view.local, hovering_s)
         apollo = None if self.apollo is None or state.apollo is None else self.apollo.aged(state.apollo, mode, dt_s)
-        return GuidanceState(braking, approach, state.keel_lci, hovered_s, self._held(state, view, mode), apollo)
+        in_orbit = None if self.abort is None or state.in_orbit is None else self.abort.done(state.in_orbit, view.local)
+        return GuidanceState(braking, approach, state.keel_lci, hovered_s, self._held(state, view, mode), apollo, in_orbit)
 
     def _held(self, state: GuidanceState, view: GuidanceView, mode: Index) -> Vec3 | None:
         """The direction of the hold: as it would begin now, until it has begun."""
@@ -146,6 +151,9 @@ class Guidance(eqx.Module):
         if self.hold is not None and state.held_lci is not None:
             held = self.hold.request(state.held_lci, view.thrust_n / view.mass_kg, approach.time_to_go_s)
             late = _chosen(mode == Mode.ATTITUDE_HOLD, held, late)
+        if self.abort is not None and state.in_orbit is not None:
+            back = self.abort.request(view.local, state.in_orbit, view.thrust_n / view.mass_kg)
+            late = _chosen(mode == Mode.ABORT, back, late)
         return _chosen(mode <= Mode.BRAKING, early, late)
 
     def _laws(self, state: GuidanceState, view: GuidanceView) -> tuple[ThrustRequest, ThrustRequest]:
