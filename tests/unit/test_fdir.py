@@ -1,5 +1,7 @@
 """Monitors: what confirms, what acts, and what silent accelerometers are replaced by."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 import pytest
@@ -14,11 +16,20 @@ MONITORS = Monitors(
     acts=jnp.ones(len(Monitor), dtype=bool),
     pads_needed=jnp.asarray(2.0),
     attitude_error_max_rad=jnp.asarray(0.3),
+    turn_max_rad_s=jnp.asarray(0.2),
+    cycle_s=jnp.asarray(0.1),
     propellant_min_kg=jnp.asarray(10.0),
+    gauge_margin_kg=jnp.asarray(5.0),
     accel_share_min=jnp.asarray(0.5),
     burn_time_factor=jnp.asarray(1.2),
     ground_margin_m=jnp.asarray(50.0),
 )
+
+
+def askew(angle_rad: float) -> Vec3:
+    return vec3((math.sin(angle_rad), 0.0, math.cos(angle_rad)))
+
+
 FLAG, NO = jnp.asarray(True), jnp.asarray(False)
 
 
@@ -28,8 +39,11 @@ def number(value: float):
 
 WELL = MonitorView(
     pads=number(0.0),
-    attitude_error_rad=number(0.0),
+    axis_lci=askew(0.0),
+    aim_lci=askew(0.0),
+    flying=FLAG,
     propellant_kg=number(100.0),
+    high=FLAG,
     accel_ordered_m_s2=number(2.0),
     accel_counted_m_s2=number(2.0),
     delta_v_body_m_s=zero_vec3(),
@@ -41,13 +55,15 @@ WELL = MonitorView(
 )
 ILL = {
     Monitor.TOUCHDOWN: {"pads": number(2.0)},
-    Monitor.ATTITUDE_DIVERGED: {"attitude_error_rad": number(0.4)},
-    Monitor.PROPELLANT_LOW: {"propellant_kg": number(9.0)},
+    Monitor.ATTITUDE_DIVERGED: {"axis_lci": askew(0.4)},
+    Monitor.PROPELLANT_LOW: {"propellant_kg": number(14.0)},
     Monitor.WEAK_THRUST: {"accel_counted_m_s2": number(0.9)},
     Monitor.BURN_TOO_LONG: {"burning": FLAG, "burn_age_s": number(101.0)},
     Monitor.GROUND_MISSING: {"height_m": number(-51.0)},
 }
 SPARED = {
+    Monitor.PROPELLANT_LOW: {"propellant_kg": number(14.0), "high": NO},
+    Monitor.ATTITUDE_DIVERGED: {"axis_lci": askew(0.4), "flying": NO},
     Monitor.TOUCHDOWN: {"pads": number(1.0)},  # one pad alone has no majority
     Monitor.WEAK_THRUST: {"accel_ordered_m_s2": number(0.01), "accel_counted_m_s2": number(0.0)},
     Monitor.BURN_TOO_LONG: {"burning": NO, "burn_age_s": number(101.0)},
@@ -112,3 +128,41 @@ def test_accelerometers_that_speak_are_believed():
     reading = ImuReading(Vec3(number(0.1), number(0.2), number(0.3)), zero_vec3(), FLAG)
     believed = MONITORS.believed(state, reading, vec3((0.0, 0.0, 9.0)))
     assert [float(c) for c in believed.delta_v_body_m_s.components()] == [0.1, 0.2, 0.3]
+
+
+def turning(rate_rad_s: float, cycles: int, angle_rad: float = 1.5) -> MonitorState:
+    """The aim jumps by a large angle, and the axis follows at a rate."""
+    state = MONITORS.step(MONITORS.init(), WELL)
+    for cycle in range(cycles):
+        axis = askew(min(rate_rad_s * 0.1 * cycle, angle_rad))
+        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (axis, askew(angle_rad))))
+    return state
+
+
+def test_a_lander_that_turns_as_it_can_has_not_diverged():
+    """An aim that jumps by 1.5 rad is five times the limit; a quarter of the fastest rate reaches it in 30 s."""
+    assert not bool(turning(0.05, 350).raised[Monitor.ATTITUDE_DIVERGED])
+
+
+def test_a_lander_that_does_not_follow_its_aim_has_diverged():
+    """It is due to have turned by the limit after 6 s; the count goes on from there."""
+    assert not bool(turning(0.0, 60 + CONFIRM - 2).raised[Monitor.ATTITUDE_DIVERGED])
+    assert bool(turning(0.0, 60 + CONFIRM + 2).raised[Monitor.ATTITUDE_DIVERGED])
+
+
+def test_an_aim_that_comes_back_while_the_axis_follows_is_no_divergence():
+    """Out by 1.5 rad and, when the axis is half-way there, back: the axis turns about and follows."""
+    state = MONITORS.step(MONITORS.init(), WELL)
+    for cycle in range(160):
+        axis = 0.1 * 0.1 * min(cycle, 160 - cycle)
+        aim = askew(1.5 if cycle < 80 else 0.0)
+        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(axis), aim)))
+    assert not bool(state.raised[Monitor.ATTITUDE_DIVERGED])
+
+
+def test_an_aim_that_trembles_excuses_nothing():
+    state = MONITORS.init()
+    for cycle in range(200):
+        aim = askew(0.02 * (-1) ** cycle)
+        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(0.5), aim)))
+    assert bool(state.raised[Monitor.ATTITUDE_DIVERGED])

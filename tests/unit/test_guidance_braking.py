@@ -130,7 +130,8 @@ def test_the_plan_turns_the_way_to_the_gate_into_the_held_plane():
         terrain_correlation_m=jnp.asarray(1.0),
     )
     numbers = (aim.mass_kg, aim.thrust_n, zero, aim.range_to_gate_m, aim.cross_of_site_m)
-    view = GuidanceView(aim.local, zero_vec3(), zero_vec3(), identity("lci", "site"), *numbers, terrain_m=zero, before_lci=zero_vec3())
+    nowhere = {"before_lci": zero_vec3(), "straight_m": zero_vec3()}
+    view = GuidanceView(aim.local, zero_vec3(), zero_vec3(), identity("lci", "site"), *numbers, terrain_m=zero, **nowhere)
     state = GuidanceState(solution(LUNA_25), guidance.approach.init(), -normal)
     planned = guidance.plan(state, view, jnp.asarray(int(Mode.BRAKING))).braking
 

@@ -21,7 +21,7 @@ from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerV
 from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
 from perilune.math.vector import Vec3, select
-from perilune.types import Index, Scalar
+from perilune.types import Flag, Index, Scalar
 from perilune.wire.commands import Commands, DevicesOn, all_off, empty_array
 from perilune.wire.measurements import Measurements
 from perilune.wire.telemetry import Mode, NavTelemetry, Telemetry
@@ -36,6 +36,9 @@ TAIL_OFF_S = 2.0
 
 # Keeps the duration of a burn that nothing drives from being infinite.
 TINY_M_S2 = 1e-6
+
+# An abort pushes once the axis is within half a radian of its aim.
+COS_TURNED = 0.88
 
 # Slow tasks, in cycles: guidance and the belief field once a second, the filter's covariance twice.
 GUIDANCE_EVERY = 10
@@ -148,7 +151,7 @@ class FlightSoftware(eqx.Module):
 
     def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
         mode = state.modes.mode
-        burning = (mode != Mode.COAST) & (mode < Mode.SURFACE)
+        burning = (mode != Mode.COAST) & (mode != Mode.SURFACE)
         # A burn's tail and a slew's pulses push too: uncounted, 0.1 m/s of them becomes hundreds of metres in half an orbit.
         fading = measurements.clock_s - state.modes.since_s < TAIL_OFF_S
         thrusting = burning | fading | jnp.any(state.commands.thruster_on_s > 0.0)
@@ -183,6 +186,7 @@ class FlightSoftware(eqx.Module):
             cross_of_site_m=across_m,
             terrain_m=nav.terrain_m,
             before_lci=self._before_braking_lci(state.orders, nav.v_lci_m_s, local, burn),
+            straight_m=place,
         )
         rate = measurements.imu.delta_theta_body_rad / self.vehicle.cycle_s - nav.bias_gyro_rad_s
         counted = measurements.imu.delta_v_body_m_s - nav.bias_accel_m_s2 * self.vehicle.cycle_s
@@ -219,8 +223,11 @@ class FlightSoftware(eqx.Module):
         burn_m_s2 = self.vehicle.burn_thrust_n(view.burn) / state.mass_kg
         look = MonitorView(
             pads=jnp.sum(measurements.pad_touched.astype(float)),
-            attitude_error_rad=computed_once(self._attitude_error_rad(state)),
+            axis_lci=state.filter.nav.q_lci_body @ self.up_body,
+            aim_lci=state.attitude.q_lci_body_cmd @ self.up_body,
+            flying=mode < Mode.TOUCHDOWN,
             propellant_kg=measurements.propellant_kg,
+            high=mode < Mode.VERTICAL_DESCENT,
             accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,
             accel_counted_m_s2=delta_v.dot(self.up_body) / self.vehicle.cycle_s,
             delta_v_body_m_s=delta_v,
@@ -248,33 +255,34 @@ class FlightSoftware(eqx.Module):
         gone = self.modes.engines[mode] & jnp.logical_not(self.engine_watch.usable(state.engines))
         return jnp.sum(jnp.where(gone, self.vehicle.engine_thrust_n, 0.0))
 
-    def _attitude_error_rad(self, state: FswState) -> Scalar:
-        """Between the axis that pushes and the axis wanted, in the last cycle."""
-        now = state.filter.nav.q_lci_body @ self.up_body
-        wanted = state.attitude.q_lci_body_cmd @ self.up_body
-        return jnp.arccos(jnp.clip(now.dot(wanted), -1.0, 1.0))
-
     def _decide(
         self, state: FswState, view: _View, tasks: tuple[SequencerState, GuidanceState, MonitorState], measurements: Measurements
     ) -> ModeState:
         sequencer, guidance, monitors = tasks
         mode = state.modes.mode
         up_lci = state.filter.nav.q_lci_body @ self.up_body
-        time_to_go_s = jnp.where(mode == Mode.APPROACH, guidance.approach.time_to_go_s, guidance.braking.time_to_go_s)
         look = ModeView(
             clock_s=measurements.clock_s,
             burn=view.burn,
             braking_armed=self.sequencer.has(sequencer, Action.ARM_BRAKING),
-            range_to_ignite_m=view.guidance.range_to_gate_m - guidance.braking.range_m,
-            time_to_go_s=time_to_go_s,
+            range_to_ignite_m=self.guidance.range_to_ignite_m(guidance, view.guidance),
+            time_to_go_s=self.guidance.time_to_go_s(guidance, mode),
             forward_speed_m_s=view.local.v_ground_lci_m_s.dot(view.local.downrange_lci),
             height_m=view.local.altitude_m,
             thrust_tilt_rad=jnp.arccos(jnp.clip(up_lci.dot(view.local.up_lci), -1.0, 1.0)),
             touched=monitors.raised[int(Monitor.TOUCHDOWN)],
             overdue=self.monitors.acting(monitors, Monitor.BURN_TOO_LONG),
             sparing=self.monitors.acting(monitors, Monitor.PROPELLANT_LOW),
+            abort=self._abort(state, view, monitors),
         )
         return self.modes.step(state.modes, look, view.counted_m_s)
+
+    def _abort(self, state: FswState, view: _View, monitors: MonitorState) -> Flag:
+        """Called for, with the propellant for it."""
+        if self.guidance.abort is None:
+            return jnp.asarray(False)
+        given_m_s = self.vehicle.braking_exhaust_m_s * jnp.log(state.mass_kg / self.vehicle.mass_dry_kg)
+        return self.monitors.calling(monitors) & self.guidance.abort.affordable(view.local, given_m_s)
 
     def _steer(
         self,
@@ -291,7 +299,7 @@ class FlightSoftware(eqx.Module):
         resting = (mode == Mode.COAST) & jnp.isinf(burn.start_s) & (orders.rest_z_lci.norm_squared() > 0.0)
         reference = select(resting, orders.rest_x_lci, self.guidance.attitude_reference(guidance, request.direction_lci))
         wanted = computed_once(pointing(request.direction_lci, reference))
-        burning = (mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)
+        burning = ((mode >= Mode.BURN) & (mode < Mode.TOUCHDOWN)) | (mode == Mode.ABORT)
         nav = filtered.nav
         estimate = AttitudeEstimate(nav.q_lci_body, measurements.imu, nav.bias_gyro_rad_s, self.inertia.at(state.mass_kg))
         attitude, torque = self.attitude.step(
@@ -299,6 +307,9 @@ class FlightSoftware(eqx.Module):
         )
         torque = computed_once(torque)
         pushing = burning & jnp.logical_not(self.monitors.acting(monitors, Monitor.ATTITUDE_DIVERGED))
+        if self.guidance.abort is not None:  # it begins with a turn to the other side
+            off = (filtered.nav.q_lci_body @ self.up_body).dot(request.direction_lci) < COS_TURNED
+            pushing = pushing & jnp.logical_not((mode == Mode.ABORT) & off)
         thrust_n = jnp.where(pushing, request.accel_m_s2 * state.mass_kg, 0.0)
         use = self.modes.use(mode, burn)
         if self.engine_watch is not None and state.engines is not None:

@@ -10,20 +10,23 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from perilune.math.batching import computed_once
 from perilune.math.vector import Vec3, select, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import ImuReading
 
 # Less than any burn gives, more than the pulses of attitude control.
 ORDERED_MIN_M_S2 = 0.05
+# Of the fastest turn: what a turn makes of it at least, with the time to turn about, to speed up and to stop.
+FOLLOWING_SHARE = 0.25
 
 
 class Monitor(enum.IntEnum):
     """What is watched; the place of each in the arrays of this file."""
 
     TOUCHDOWN = 0
-    ATTITUDE_DIVERGED = 1  # acts: no thrust until the axis is back
-    PROPELLANT_LOW = 2  # acts: straight down from here
+    ATTITUDE_DIVERGED = 1  # the axis is off its aim by more than a turn explains; acts: no thrust until it is back
+    PROPELLANT_LOW = 2  # may not last to the ground; acts: straight down from here
     WEAK_THRUST = 3  # less counted than ordered; it only reports
     SILENT_ACCELEROMETERS = 4  # thrust ordered, and readings that never change, as zeros do; acts: ordered thrust is counted instead
     BURN_TOO_LONG = 5  # acts: the burn ends
@@ -34,14 +37,19 @@ class MonitorState(eqx.Module):
     count: Float[Array, " monitors"]
     raised: Bool[Array, " monitors"]  # ever
     delta_v_body_m_s: Vec3  # of the last cycle
+    aim_lci: Vec3  # of the last cycle; zero before the first
+    excused_rad: Scalar  # of the error: what the aim's own turning made, less what a lander that follows has closed since
 
 
 class MonitorView(eqx.Module):
     """What the monitors look at this cycle."""
 
     pads: Scalar  # that report a touch
-    attitude_error_rad: Scalar
-    propellant_kg: Scalar
+    axis_lci: Vec3  # that pushes
+    aim_lci: Vec3  # where it is wanted, of the last cycle
+    flying: Flag  # not down yet
+    propellant_kg: Scalar  # by the gauge
+    high: Flag  # before the last descent
     accel_ordered_m_s2: Scalar
     accel_counted_m_s2: Scalar
     delta_v_body_m_s: Vec3
@@ -59,22 +67,28 @@ class Monitors(eqx.Module):
     acts: Bool[Array, " monitors"]
     pads_needed: Scalar  # that many votes are a touch
     attitude_error_max_rad: Scalar
+    turn_max_rad_s: Scalar  # a turn at a quarter of this rate is no divergence
     propellant_min_kg: Scalar
+    gauge_margin_kg: Scalar  # by which the gauge may read long; counted while the last descent is still to come
     accel_share_min: Scalar  # of the ordered acceleration that must be counted
     burn_time_factor: Scalar  # of its expected duration that a burn may take
     ground_margin_m: Scalar  # by which the believed height may be below zero
+    cycle_s: Scalar
+    aborting: Bool[Array, " monitors"] | None = None  # which of them call for an abort
 
     def init(self) -> MonitorState:
-        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3())
+        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), jnp.zeros(()))
 
     def step(self, state: MonitorState, view: MonitorView) -> MonitorState:
         ordered = view.accel_ordered_m_s2 > ORDERED_MIN_M_S2
         same = (view.delta_v_body_m_s - state.delta_v_body_m_s).norm_squared() == 0.0
+        off_rad = computed_once(_apart_rad(view.axis_lci, view.aim_lci))
+        excused_rad = self._excused_rad(state, view, off_rad)
         condition = jnp.stack(
             [
                 view.pads >= self.pads_needed,
-                view.attitude_error_rad > self.attitude_error_max_rad,
-                view.propellant_kg < self.propellant_min_kg,
+                view.flying & (off_rad - excused_rad > self.attitude_error_max_rad),
+                view.propellant_kg < self.propellant_min_kg + jnp.where(view.high, self.gauge_margin_kg, 0.0),
                 ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
                 ordered & same,
                 view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
@@ -82,11 +96,22 @@ class Monitors(eqx.Module):
             ]
         )
         count = jnp.where(condition, state.count + 1.0, 0.0)
-        return MonitorState(count, state.raised | (count >= self.confirm_cycles), view.delta_v_body_m_s)
+        raised = state.raised | (count >= self.confirm_cycles)
+        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, excused_rad)
+
+    def _excused_rad(self, state: MonitorState, view: MonitorView, off_rad: Scalar) -> Scalar:
+        """Grows and shrinks with the error as the aim turns, and is to be closed at a rate that control keeps."""
+        before_rad = jnp.where(state.aim_lci.norm_squared() > 0.0, _apart_rad(view.axis_lci, state.aim_lci), off_rad)
+        closed_rad = FOLLOWING_SHARE * self.turn_max_rad_s * self.cycle_s
+        return jnp.clip(state.excused_rad + off_rad - before_rad - closed_rad, 0.0, off_rad)
 
     def acting(self, state: MonitorState, monitor: Monitor) -> Flag:
         """Whether its condition stands confirmed now, and it acts."""
         return self.acts[monitor] & (state.count[monitor] >= self.confirm_cycles[monitor])
+
+    def calling(self, state: MonitorState) -> Flag:
+        """Whether one that may stands confirmed, and calls for an abort."""
+        return jnp.asarray(False) if self.aborting is None else jnp.any(self.aborting & (state.count >= self.confirm_cycles))
 
     def strikes(self, state: MonitorState, monitor: Monitor, every_cycles: int) -> Flag:
         """The same, once for every time that its condition has held so long, to a task that looks every so many cycles."""
@@ -102,3 +127,8 @@ class Monitors(eqx.Module):
         missed = jnp.where(state.count[Monitor.SILENT_ACCELEROMETERS] == confirm, confirm, 0.0)
         made_up = ordered_body_m_s + (ordered_body_m_s - imu.delta_v_body_m_s) * missed
         return eqx.tree_at(lambda i: i.delta_v_body_m_s, imu, select(silent, made_up, imu.delta_v_body_m_s))
+
+
+def _apart_rad(a: Vec3, b: Vec3) -> Scalar:
+    """Angle between two unit vectors."""
+    return jnp.arccos(jnp.clip(a.dot(b), -1.0, 1.0))

@@ -31,6 +31,7 @@ class ModeView(eqx.Module):
     touched: Flag  # confirmed by the monitor
     overdue: Flag  # the burn has taken too long
     sparing: Flag  # of propellant: straight down
+    abort: Flag = False  # called for, and affordable
 
 
 class ModeLogic(eqx.Module):
@@ -47,6 +48,7 @@ class ModeLogic(eqx.Module):
     attitude_thrusters: Bool[Array, " modes"]
     hold_s: Scalar | None = None  # in one attitude, from the end of braking; a lander without such a leg has none
     fall_height_m: Scalar | None = None  # the engines are cut at this height; without it they burn to the ground
+    aborts: bool = eqx.field(static=True, default=False)
 
     def init(self, clock_s: Scalar) -> ModeState:
         return ModeState(
@@ -79,6 +81,8 @@ class ModeLogic(eqx.Module):
         if self.fall_height_m is not None:
             new = jnp.where((mode == Mode.VERTICAL_DESCENT) & (view.height_m <= self.fall_height_m), int(Mode.FREE_FALL), new)
         new = jnp.where(descending & view.touched, int(Mode.TOUCHDOWN), new)
+        if self.aborts:
+            new = jnp.where((mode >= Mode.BRAKING) & (mode < Mode.TOUCHDOWN) & view.abort, int(Mode.ABORT), new)
         new = jnp.where((mode == Mode.TOUCHDOWN) & (age_s >= self.secure_s), int(Mode.SURFACE), new)
         changed = new != mode
         return ModeState(
@@ -103,7 +107,7 @@ class ModeLogic(eqx.Module):
 
     def _flown(self) -> list[Mode]:
         """The modes that this lander has."""
-        absent = {Mode.ATTITUDE_HOLD: self.hold_s is None, Mode.FREE_FALL: self.fall_height_m is None}
+        absent = {Mode.ATTITUDE_HOLD: self.hold_s is None, Mode.FREE_FALL: self.fall_height_m is None, Mode.ABORT: not self.aborts}
         return [mode for mode in Mode if not absent.get(mode, False)]
 
 

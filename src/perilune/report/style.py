@@ -32,6 +32,7 @@ BAND = {
     Mode.FREE_FALL: "#fbe9e7",
     Mode.TOUCHDOWN: "#f1f3f5",
     Mode.SURFACE: "#f1f3f5",
+    Mode.ABORT: "#fbe9e7",
 }
 RULES: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

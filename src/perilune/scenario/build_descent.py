@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
+from perilune.fsw.guidance.abort import AbortGuidance
+from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloIgnition, ApolloTarget, ApolloThrottle
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.guidance import Guidance
@@ -19,7 +21,8 @@ from perilune.moon.frames import SiteFrame
 from perilune.scenario.build_control import braking_thrust, thrust_in
 from perilune.scenario.build_world import canted, site_of, velocimeter_beams
 from perilune.scenario.schema import LanderFile
-from perilune.scenario.schema_flight import Gate
+from perilune.scenario.schema_flight import Abort, Apollo, Gate
+from perilune.scenario.schema_table import Table
 
 COS_INCIDENCE_MIN = 0.4
 
@@ -47,6 +50,7 @@ class Modes(NamedTuple):
     secure_s: float
     hold_s: float | None = None
     fall_height_m: float | None = None
+    aborts: bool = False
 
 
 class Descent(NamedTuple):
@@ -76,13 +80,15 @@ def descent_of(file: LanderFile, scale: float) -> Descent:
         float(believed.small_slope),
     )
     modes = Modes(
-        float(software.braking.horizontal_m_s),
+        # Apollo's braking ends on its time to go alone.
+        float(software.braking.horizontal_m_s) if software.apollo is None else -math.inf,
         math.radians(software.pitch_up.upright_deg),
         bool(software.approach.wanted),
         float(software.approach.end_altitude_m),
         float(software.monitors.secure_s),
         None if software.attitude_hold is None else float(software.attitude_hold.duration_s),
         None if software.free_fall is None else float(software.free_fall.altitude_m),
+        software.abort is not None,
     )
     return Descent(
         site=site_of(file),
@@ -143,7 +149,30 @@ def _guidance(file: LanderFile) -> Guidance:
         terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
         hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),
         fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
+        apollo=None if software.apollo is None else _apollo(file, software.apollo),
+        abort=None if software.abort is None else _abort(software.abort),
     )
+
+
+def _abort(abort: Abort) -> AbortGuidance:
+    return AbortGuidance(RADIUS_MOON_M + 1e3 * float(abort.altitude_km), float(abort.margin_m_s))
+
+
+def _apollo(file: LanderFile, laws: Apollo) -> ApolloGuidance:
+    """The single engine, and the targets."""
+    rated_n = float(file.engines[0].thrust_n) * float(file.belief.thrust_scale or 1.0)
+    shares = (laws.trim_share, file.engines[0].throttle_max, laws.throttled_max_share, laws.recover_share, laws.fix_share)
+    return ApolloGuidance(
+        ignition=ApolloIgnition(**_numbers(laws.ignition)),
+        braking=ApolloTarget(**_numbers(laws.braking)),
+        approach=ApolloTarget(**_numbers(laws.approach)),
+        throttle=ApolloThrottle(float(laws.trim_s), *(rated_n * float(share) for share in shares)),
+    )
+
+
+def _numbers(table: Table) -> dict[str, float]:
+    """The numbers of a table whose keys are those of the module that it becomes."""
+    return {key: float(value) for key, value in table if isinstance(value, float)}
 
 
 def _altimeter(file: LanderFile, scale: float) -> belief.AltimeterBelief:

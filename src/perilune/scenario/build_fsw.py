@@ -171,8 +171,9 @@ def _along_and_across(scale: float, misalignment: float) -> float:
 
 
 def _used(groups, key: str) -> np.ndarray:
-    """Whether each mode uses each group of units."""
-    return np.array([[mode.name.lower() in getattr(group, key) for group in groups] for mode in Mode])
+    """Whether each mode uses each group of units; an abort uses those of braking."""
+    names = ["braking" if mode is Mode.ABORT else mode.name.lower() for mode in Mode]
+    return np.array([[name in getattr(group, key) for group in groups] for name in names])
 
 
 def _modes(file: MissionFile, descent: Descent) -> ModeLogic:

@@ -15,7 +15,9 @@ from perilune.scenario.schema_flight import LandingMonitors
 DISTURBANCE_MAX_N_M = 100.0
 # Of monitors, where the file says nothing.
 BURN_TIME_FACTOR = 1.15
-GROUND_MARGIN_M = 100.0
+GROUND_MARGIN_M = 50.0
+# By so many sigmas the gauge may read long.
+GAUGE_SIGMAS = 2.0
 
 
 def disturbance_max_n_m(file: MissionFile) -> float:
@@ -48,9 +50,11 @@ def engine_watch(file: MissionFile) -> EngineWatch | None:
 def monitors(file: MissionFile) -> Monitors:
     settings = file.flight_software.monitors
     confirm = np.full(len(Monitor), float(settings.other_cycles))
-    pads_needed, margin_m = 1, None
+    pads_needed, margin_m, abort = 1, None, None
+    gauge_sigma_kg = 0.01 * float(file.sensors.gauge.bias_percent) * float(file.vehicle.tank_full_kg)
     if isinstance(settings, LandingMonitors):
         confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
+        abort = getattr(file.flight_software, "abort", None)
         pads_needed, margin_m = settings.pads_needed, settings.ground_margin_m
     return Monitors(
         confirm_cycles=jnp.asarray(confirm),
@@ -59,6 +63,10 @@ def monitors(file: MissionFile) -> Monitors:
         burn_time_factor=float(settings.burn_time_factor or BURN_TIME_FACTOR),
         ground_margin_m=float(margin_m or GROUND_MARGIN_M),
         attitude_error_max_rad=math.radians(settings.attitude_error_deg),
+        turn_max_rad_s=math.radians(file.flight_software.attitude.turn_max_deg_s),
+        cycle_s=float(file.flight_software.cycle_s),
         propellant_min_kg=float(settings.propellant_min_kg),
+        aborting=None if abort is None else jnp.asarray([monitor.name.lower() in abort.monitors for monitor in Monitor]),
+        gauge_margin_kg=GAUGE_SIGMAS * gauge_sigma_kg,
         accel_share_min=float(settings.accel_share_min),
     )

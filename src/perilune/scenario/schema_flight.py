@@ -11,6 +11,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
 Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
+Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
@@ -74,6 +75,49 @@ class Braking(Table):
     throttle_min: ThrottleShare
     throttle_max: ThrottleShare
     freeze_s: Positive = Field(description="the solution is held below this time to go")
+
+
+class ApolloPhase(Table):
+    """The target of a phase in Apollo's law, in axes fixed to the site: up, and forward along the way of flight."""
+
+    up_m: Number
+    forward_m: Number
+    up_m_s: Number
+    forward_m_s: Number
+    up_m_s2: Number
+    forward_m_s2: Number
+    forward_m_s3: Number
+    ends_s: NonNegative = Field(description="the phase is over so long before the target would be reached")
+
+
+class ApolloIgnition(Table):
+    """Where braking begins: the state at throttle-up, and how the place forward moves with height, offset and speed."""
+
+    up_m: Number
+    forward_m: Number
+    speed_m_s: Positive = Field(description="inertial")
+    per_up: Number
+    per_across_1_m: Number
+    per_speed_s: Number
+
+
+class Apollo(Table):
+    """Apollo's laws in place of those of braking and approach, whose tables then only lay the flight out."""
+
+    ignition: ApolloIgnition
+    braking: ApolloPhase
+    approach: ApolloPhase
+    trim_s: NonNegative = Field(description="at low thrust after ignition")
+    trim_share: ThrottleShare = Field(description="of full thrust, during it")
+    throttled_max_share: ThrottleShare = Field(description="most that the engine can be throttled to; above it only its fixed point")
+    recover_share: ThrottleShare = Field(description="the throttle follows once less is ordered")
+    fix_share: ThrottleShare = Field(description="and goes back to the fixed point once more is ordered")
+
+    @model_validator(mode="after")
+    def _does_not_hunt(self) -> "Apollo":
+        if self.fix_share <= self.recover_share:
+            raise complain(("fix_share", f"is {self.fix_share:g}; it must be above recover_share, {self.recover_share:g}"))
+        return self
 
 
 class AttitudeHold(Table):
@@ -159,7 +203,7 @@ class LandingMonitors(Monitors):
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
     pads_needed: Count = Field(default=1, description="that must report a touch")
     ground_margin_m: Positive | None = Field(
-        default=None, description="by which the believed height may be below zero before the ground counts as missing; 100 if not given"
+        default=None, description="by which the believed height may be below zero before the ground counts as missing; 50 if not given"
     )
 
 
@@ -168,6 +212,14 @@ class EngineOut(Table):
 
     confirm_s: Positive
     act: bool = True
+
+
+class Abort(Table):
+    """Back to orbit when a monitor calls for it and the propellant suffices."""
+
+    altitude_km: Positive = Field(description="of the lowest point of that orbit, over the sphere of 1,737.4 km")
+    margin_m_s: NonNegative = Field(description="of speed, to be left over")
+    monitors: tuple[Aborting, ...] = Field(min_length=1, description="that may call for it")
 
 
 class FlightSoftware(Table):
@@ -187,6 +239,7 @@ class LandingSoftware(FlightSoftware):
 
     gates: LandingGates
     braking: Braking
+    apollo: Apollo | None = None
     attitude_hold: AttitudeHold | None = None
     pitch_up: PitchUp
     approach: Approach
@@ -194,6 +247,7 @@ class LandingSoftware(FlightSoftware):
     hovers: tuple[Hover, ...] = Field(default=(), description="from the highest down")
     free_fall: FreeFall | None = None
     monitors: LandingMonitors
+    abort: Abort | None = None
 
     @model_validator(mode="after")
     def _comes_down(self) -> "LandingSoftware":

@@ -24,6 +24,7 @@ class Mode(enum.IntEnum):
     FREE_FALL = 7
     TOUCHDOWN = 8
     SURFACE = 9
+    ABORT = 10  # back to an orbit
 
 
 class GateReport(eqx.Module):
