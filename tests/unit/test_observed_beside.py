@@ -27,3 +27,12 @@ def test_touchdown_is_told_in_hours_after_the_one_that_was_announced(utc, hours)
 def test_without_a_touchdown_or_under_another_name_there_is_nothing_to_tell():
     assert beside(figure(TOUCHDOWN), flown(None)) == (None, None)
     assert beside(figure("first light"), flown({"utc": "2025-06-05T20:02:00.000Z"})) == (None, None)
+
+
+def test_the_greatest_distance_is_told_of_a_flight_that_began_near_the_earth():
+    from perilune.scenario.outcome import _farthest_km
+
+    out_and_back = np.array([[7e6, 0.0, 0.0], [0.0, 1.4e9, 0.0], [0.0, 0.0, 3.8e8]])
+    assert _farthest_km({"r_gci_m": out_and_back}) == pytest.approx(1.4e6)
+    assert _farthest_km({"r_gci_m": out_and_back[1:]}) is None
+    assert _farthest_km({}) is None

@@ -47,12 +47,14 @@ class Flown(NamedTuple):
     burns: tuple[FlownBurn, ...] = ()
     from_earth_km: Callable[[datetime], float | None] = lambda _: None
     track: Track | None = None
+    farthest_km: float | None = None  # from the Earth, of a flight that began near it
 
 
 DESCENT_ORBIT = "descent orbit"
 BURN = "length of the descent-orbit burn"
 FALL = "from ignition to the ground"
 PROPELLANT, TO_LAST_BURN = "propellant left", "from separation to the last burn"
+FARTHEST = "greatest distance from the Earth"
 DAY_S = 86400.0
 TOUCHDOWN = "touchdown after the hour that was announced"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
@@ -62,6 +64,8 @@ def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | 
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
     if figure.utc is not None:
         return None, _of_a_moment(figure.name, figure.utc, flown)
+    if figure.name == FARTHEST:
+        return None, flown.farthest_km
     if figure.name == PROPELLANT and flown.track is not None:
         return None, float(flown.track.propellant_kg[-1])
     if figure.name == TO_LAST_BURN and flown.burns:

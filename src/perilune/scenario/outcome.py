@@ -23,6 +23,8 @@ from perilune.wire.telemetry import Mode
 
 # Of the ticks of powered phases: one a second.
 POWERED_STRIDE = 10
+# Who began nearer to the Earth than that came from it.
+NEAR_EARTH_KM = 1e5
 
 
 class Story(NamedTuple):
@@ -85,6 +87,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
                 story.burns,
                 _from_earth_km(plan, story.coasts),
                 track_of(time_s, channels),
+                _farthest_km(story.coasts),
             ),
         ),
     }
@@ -133,6 +136,14 @@ def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[
         return 1e-3 * float(np.linalg.norm(coasts["r_gci_m"][int(np.argmin(np.abs(coasts["met_s"] - met_s)))]))
 
     return distance_km
+
+
+def _farthest_km(coasts: dict[str, np.ndarray]) -> float | None:
+    """The greatest distance from the Earth's centre of the record; None for a flight that began about the Moon."""
+    if "r_gci_m" not in coasts:
+        return None
+    away_km = 1e-3 * np.linalg.norm(coasts["r_gci_m"], axis=1)
+    return float(np.max(away_km)) if away_km[0] < NEAR_EARTH_KM else None
 
 
 def _burn(plan: Flightplan, burn: FlownBurn) -> dict[str, Any]:
