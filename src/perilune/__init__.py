@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 if TYPE_CHECKING:
+    from perilune.campaign.campaign import Campaign, campaign
     from perilune.scenario.flight import Flight, fly
     from perilune.scenario.forces import Forces
     from perilune.scenario.load import load
     from perilune.scenario.propagate import Trajectory, propagate
 
-__all__ = ["Flight", "Forces", "Trajectory", "fly", "load", "propagate"]
+__all__ = ["Campaign", "Flight", "Forces", "Trajectory", "campaign", "fly", "load", "propagate"]
 
 _HOMES = {
+    "Campaign": "perilune.campaign.campaign",
+    "campaign": "perilune.campaign.campaign",
     "Flight": "perilune.scenario.flight",
     "Forces": "perilune.scenario.forces",
     "Trajectory": "perilune.scenario.propagate",

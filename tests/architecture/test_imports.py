@@ -10,7 +10,7 @@ import pytest
 from source_tree import PACKAGE, ROOT, files, imported, place
 
 LINTER = Path(sys.executable).with_name("lint-imports")
-MAY_OPEN_FILES = ("scenario", "campaign", "investigation", "ground", "report", "cli.py")
+MAY_OPEN_FILES = ("scenario", "campaign", "investigation", "ground", "report", "cli")
 OPENERS = {
     "read_bytes",
     "read_text",

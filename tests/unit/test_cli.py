@@ -8,7 +8,8 @@ from synthetic_flight import SyntheticFlight, outcome
 from typer.testing import CliRunner
 
 import perilune
-from perilune.cli import _faults_begun, _keep_compiled_programs, _missions_begun, app
+from perilune.cli import app
+from perilune.cli.terminal import faults_begun, keep_compiled_programs, missions_begun
 from perilune.faults.catalogue import CATALOGUE, FAMILIES
 from perilune.scenario.errors import ScenarioError
 from perilune.sim.progress import Progress
@@ -53,9 +54,9 @@ def test_faults_lists_every_fault_of_the_catalogue():
 
 
 def test_names_are_completed():
-    assert _missions_begun("luna-25") == ["luna-25"]
-    assert _faults_begun("altimeter.d") == ["altimeter.dead", "altimeter.dropouts"]
-    assert _faults_begun("nothing") == []
+    assert missions_begun("luna-25") == ["luna-25"]
+    assert faults_begun("altimeter.d") == ["altimeter.dead", "altimeter.dropouts"]
+    assert faults_begun("nothing") == []
 
 
 def test_schema_is_json():
@@ -157,4 +158,4 @@ def test_programs_are_kept_where_jax_keeps_its_own(environment, folder, monkeypa
         monkeypatch.delenv(name)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    assert _keep_compiled_programs() == (Path(folder) if folder else None)
+    assert keep_compiled_programs() == (Path(folder) if folder else None)

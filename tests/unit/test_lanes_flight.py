@@ -1,7 +1,10 @@
 """The tick in lanes beside the tick by XLA: chunk by chunk from the same states, healthy and faulty."""
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 
 from conftest import CACHE
 from flown_fleet import different_leaves, lander
+from perilune.lanes.calling import Library
 from perilune.scenario.native import in_lanes
 from perilune.scenario.shelf import Shelf
 from perilune.sim import fly as sim
@@ -104,3 +108,30 @@ def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, healthy):
     for recorder in (sim.no_record, len):
         assert caller(in_lanes_module.fly_chunk, healthy.fleet, healthy.awake, jnp.asarray(0), recorder) == ("flown", None)
     assert flown == [sim.no_record, len]
+
+
+def test_threads_with_fleets_of_their_own_do_not_mix(healthy):
+    """Each is flown with what is its own, however they take turns."""
+    both, seen = threading.Barrier(2), []
+
+    class Slow(Library):
+        def __init__(self):
+            pass
+
+        def fly(self, shared, own, state, who, ticks):
+            both.wait()  # the other is in here too
+            seen.append((threading.get_ident(), [leaf.tobytes() for leaf in own]))
+
+    def flown(fleet: sim.Fleet) -> int:
+        for number in range(5):
+            caller(in_lanes_module.fly_chunk, fleet, healthy.awake, jnp.asarray(number), sim.no_record)
+        return threading.get_ident()
+
+    heavier = eqx.tree_at(lambda own: own.propellant_kg, healthy.fleet.own, healthy.fleet.own.propellant_kg + 1.0)
+    fleets = [healthy.fleet, sim.Fleet(healthy.fleet.shared, heavier, healthy.fleet.seeds)]
+    caller = InLanes(lambda fleet, states: Slow())
+    with ThreadPoolExecutor(2) as threads:
+        whose = dict(zip(threads.map(flown, fleets), fleets, strict=True))
+    assert len(seen) == 10 and len(whose) == 2
+    for thread, own in seen:
+        assert own == [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(eqx.filter(whose[thread].own, eqx.is_array))]

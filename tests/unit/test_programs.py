@@ -201,7 +201,7 @@ def test_every_module_but_those_above_counts(monkeypatch, tmp_path):
     for name in ("world/plant.py", "report/page.py", "__init__.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x = 1\n")
-    monkeypatch.setattr(shelf_module.perilune, "__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(shelf_module, "HOME", tmp_path)
     before = shelf_module._source()
     (tmp_path / "report/page.py").write_text("x = 2\n")
     assert shelf_module._source() == before

@@ -3,15 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from perilune.campaign.statistics import wilson_interval
 from perilune.faults.plan import FaultRow, fault_plan
 from perilune.math.calling import Call
+from perilune.math.vector import Vec3
+from perilune.moon.frames import SiteFrame
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import fleet_of
 from perilune.scenario.native import in_lanes, shelf_beside_jax
@@ -90,11 +94,11 @@ def cases(
         fleet = fleet_of(plan.mission, plan.spread, jnp.asarray(filled))
         if faults is not None:
             fleet = with_faults(fleet, [*faults[first : first + width], *[()] * (width - len(batch))], kinds)
-        verdict = _flown(plan, fleet, watch, call)
-        yield from (_case(plan, seed, jax.tree.map(lambda a, i=i: a[i], verdict)) for i, seed in enumerate(batch))
+        yield from cases_of(plan, batch, verdicts(plan, fleet, call, watch))
 
 
-def _flown(plan: Flightplan, fleet: sim.Fleet, watch: Watch | None, call: Call) -> Verdict:
+def verdicts(plan: Flightplan, fleet: sim.Fleet, call: Call, watch: Watch | None = None) -> Verdict:
+    """Fly a batch to its end: what became of each."""
     states = None
     for chunk in sim.fly(fleet, plan.phases, call=call):
         states = chunk.states
@@ -110,36 +114,53 @@ def with_faults(fleet: sim.Fleet, faults: Sequence[tuple[FaultRow, ...]], kinds:
     table = jax.tree.map(lambda *rows: jnp.stack(rows), *(replace(fault_plan(rows), kinds=kinds) for rows in faults))
     nothing = jax.tree.map(lambda _: None, table)
     own = eqx.tree_at(lambda m: m.faults, fleet.own, table, is_leaf=lambda leaf: leaf is None)
-    return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds)
+    return sim.Fleet(shared=eqx.tree_at(lambda m: m.faults, fleet.shared, nothing), own=own, seeds=fleet.seeds, given=fleet.given)
 
 
-def _case(plan: Flightplan, seed: int, verdict: Verdict) -> Case:
-    contact = verdict.contact
-    outcome = Outcome(int(verdict.outcome))
-    along_m, across_m = _from_target(plan, contact)
-    return Case(
-        seed=seed,
-        outcome=Outcome.LOST if outcome is Outcome.FLYING else outcome,
-        vertical_m_s=float(contact.vertical_m_s),
-        horizontal_m_s=float(contact.horizontal_m_s),
-        tilt_deg=float(np.degrees(contact.tilt_rad)),
-        rest_tilt_deg=float(np.degrees(verdict.end_tilt_rad)),
-        slope_deg=float(np.degrees(contact.slope_rad)),
-        propellant_kg=float(contact.propellant_kg),
-        met_s=float(contact.met_s),
-        along_m=along_m,
-        across_m=across_m,
-    )
+def cases_of(plan: Flightplan, seeds: Sequence[int], verdict: Verdict) -> list[Case]:
+    """A row for each of the first flights of a batch."""
+    contact: Any = verdict.contact
+    along_m, across_m = _from_target(plan, contact.r_lfme_m)
+    rest_tilt_rad = np.asarray(verdict.end_tilt_rad)
+    outcomes = [Outcome(int(outcome)) for outcome in np.asarray(verdict.outcome)[: len(seeds)]]
+    return [
+        Case(
+            seed=int(seed),
+            outcome=Outcome.LOST if outcome is Outcome.FLYING else outcome,
+            vertical_m_s=float(contact.vertical_m_s[i]),
+            horizontal_m_s=float(contact.horizontal_m_s[i]),
+            tilt_deg=float(np.degrees(contact.tilt_rad[i])),
+            rest_tilt_deg=float(np.degrees(rest_tilt_rad[i])),
+            slope_deg=float(np.degrees(contact.slope_rad[i])),
+            propellant_kg=float(contact.propellant_kg[i]),
+            met_s=float(contact.met_s[i]),
+            along_m=float(along_m[i]),
+            across_m=float(across_m[i]),
+        )
+        for i, (seed, outcome) in enumerate(zip(seeds, outcomes, strict=True))
+    ]
 
 
-def _from_target(plan: Flightplan, contact) -> tuple[float, float]:
+def _from_target(plan: Flightplan, r_lfme_m: Vec3) -> tuple[np.ndarray, np.ndarray]:
     """East and north of the target, turned into the axes of the ellipse; without one, along is north."""
-    r_site_m = plan.mission.world.site.r_site_m(contact.r_lfme_m)
-    east_m, north_m = float(r_site_m.x), float(r_site_m.y)
+    east_m, north_m = (np.asarray(part) for part in _on_site(plan.mission.world.site, r_lfme_m))
+    azimuth = azimuth_rad(plan)
+    return east_m * np.sin(azimuth) + north_m * np.cos(azimuth), east_m * np.cos(azimuth) - north_m * np.sin(azimuth)
+
+
+def azimuth_rad(plan: Flightplan) -> float:
+    """Of the major axis of the published ellipse; north without one."""
     ellipse = plan.lander.site.ellipse
-    azimuth = np.radians(float(ellipse.azimuth_deg)) if ellipse is not None else 0.0
-    along_m = east_m * np.sin(azimuth) + north_m * np.cos(azimuth)
-    return float(along_m), float(east_m * np.cos(azimuth) - north_m * np.sin(azimuth))
+    return 0.0 if ellipse is None else float(np.radians(float(ellipse.azimuth_deg)))
+
+
+@eqx.filter_jit
+def _on_site(site: SiteFrame, r_lfme_m: Vec3) -> tuple[Array, Array]:
+    def one(r_lfme_m: Vec3) -> tuple[Array, Array]:
+        r_site_m = site.r_site_m(r_lfme_m)
+        return jnp.asarray(r_site_m.x), jnp.asarray(r_site_m.y)
+
+    return jax.vmap(one)(r_lfme_m)
 
 
 def half_axes_m(plan: Flightplan) -> tuple[float, float] | None:

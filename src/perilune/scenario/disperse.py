@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from perilune.math.random import Stream, stream_of_seed
+from perilune.math.random import Given, Stream, stream_of_seed
 from perilune.math.vector import Vec3
 from perilune.moon.relief import draw_offset
 from perilune.moon.terrain import seen_at, with_site_elevation
@@ -85,9 +85,9 @@ def _drawn(mission: Mission, relief: bool) -> tuple:
     )
 
 
-def dispersed(mission: Mission, spread: Spread, seed: Int[Array, ""]) -> Mission:
+def dispersed(mission: Mission, spread: Spread, seed: Int[Array, ""], given: Given | None = None) -> Mission:
     """The same mission with this flight's world."""
-    stream = stream_of_seed(seed).named("dispersions")
+    stream = stream_of_seed(seed, given).named("dispersions")
     world = mission.world
     engines, thrusters, mass = world.propulsion.engines, world.propulsion.thrusters, world.mass
     terrain = world.terrain
@@ -137,16 +137,18 @@ def _tilted(push_body: Float[Array, "n 3"], sigma_rad: Scalar, stream: Stream) -
 
 
 @eqx.filter_jit
-def _own_leaves(mission: Mission, spread: Spread, seeds: Int[Array, " landers"]) -> tuple:
-    return jax.vmap(lambda seed: _leaves_of(mission)(dispersed(mission, spread, seed)))(seeds)
+def _own_leaves(mission: Mission, spread: Spread, seeds: Int[Array, " landers"], given: Given | None = None) -> tuple:
+    return jax.vmap(lambda seed, given: _leaves_of(mission)(dispersed(mission, spread, seed, given)))(seeds, given)
 
 
-def fleet_of(mission: Mission, spread: Spread, seeds: Int[Array, " landers"], programs: Programs = DIRECT) -> Fleet:
-    """A batch of flights: one mission shared, and of each flight only what it drew."""
+def fleet_of(
+    mission: Mission, spread: Spread, seeds: Int[Array, " landers"], programs: Programs = DIRECT, given: Given | None = None
+) -> Fleet:
+    """A batch of flights: one mission shared, and of each flight only what it drew, or was given (a row of values each)."""
     leaves, empty = _leaves_of(mission), jax.tree.map(lambda _: None, mission)
     mask = eqx.tree_at(leaves, jax.tree.map(lambda _: False, mission), jax.tree.map(lambda _: True, leaves(mission)))
-    own = eqx.tree_at(leaves, empty, programs(_own_leaves, mission, spread, seeds), is_leaf=lambda leaf: leaf is None)
-    return Fleet(shared=eqx.filter(mission, mask, inverse=True), own=own, seeds=seeds)
+    own = eqx.tree_at(leaves, empty, programs(_own_leaves, mission, spread, seeds, given), is_leaf=lambda leaf: leaf is None)
+    return Fleet(shared=eqx.filter(mission, mask, inverse=True), own=own, seeds=seeds, given=given)
 
 
 def lander_of(fleet: Fleet) -> Mission:

@@ -13,6 +13,7 @@ import numpy as np
 
 from perilune.faults.plan import FaultRow
 from perilune.faults.words import rows_of
+from perilune.math.calling import Call
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
@@ -49,6 +50,7 @@ class Flight:
     terrain: Terrain | None = field(repr=False, default=None)
     coasts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # a row a minute: `met_s`, height, place, state
     bus: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of a whole mission: power, temperature and radio
+    verdict: Any = field(repr=False, default=None)  # `perilune.sim.outcome.Verdict`, of one lander
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -118,10 +120,27 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, besid
     return _Underway(voyage.plan, fleet, journey.fly(), journey)
 
 
+def recorded(
+    plan: Flightplan, fleet: sim.Fleet, asked: dict[str, Any], programs: Programs, progress: ProgressCall, call: Call | None = None
+) -> Flight:
+    """A lander that is ready, a batch of one, flown with everything recorded; `asked` says what the flight is, as its outcome tells it.
+
+    `call` runs the programs of the flight, if it is not `programs`.
+    """
+    underway = _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, call or programs))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        return _watched(underway, asked, (programs, beside), progress)
+
+
 def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
+    underway = _set_out(file, asked, *made_by)
+    refuse_late(underway.plan, asked["faults"])
+    return _watched(underway, asked, made_by, progress)
+
+
+def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
     programs, beside = made_by
-    plan, fleet, chunks, journey = _set_out(file, asked, *made_by)
-    refuse_late(plan, asked["faults"])
+    plan, fleet, chunks, journey = underway
     own = lander_of(fleet)
     powered, coasts, trails = [], [], []
     for chunk in chunks:
@@ -134,7 +153,7 @@ def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, Th
         powered.append((chunk, record, (chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s)))
         progress(_look(plan, *powered[-1]))
     if not powered:
-        raise ScenarioError(f"{file.name}: no powered phase was flown")
+        raise ScenarioError(f"{plan.file.name}: no powered phase was flown")
     flown = sorted((*coasts, *(each[0] for each in powered)), key=lambda chunk: chunk.first_tick)
     verdict = jax.tree.map(lambda a: np.asarray(a)[0], flown[-1].states.verdict)
     story = Story(
@@ -145,8 +164,8 @@ def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, Th
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
     outcome = outcome_of(plan, verdict, story, asked)
-    bus, told = _bus(file, story, plan, programs) if journey is not None else ({}, {})
-    return Flight({**outcome, **told}, story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts, bus)
+    bus, told = _bus(plan.file, story, plan, programs) if journey is not None else ({}, {})
+    return Flight({**outcome, **told}, story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts, bus, verdict)
 
 
 def _bus(file: MissionFile, story: Story, plan: Flightplan, programs: Programs) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import jax
 
 from perilune.lanes.calling import Library
 from perilune.lanes.values import Untranslated
+from perilune.math.calling import Call, at_once
 from perilune.scenario.programs import words_of
 from perilune.scenario.shelf import Shelf, processor
 from perilune.sim.fly import Fleet
@@ -79,13 +81,18 @@ def loaded(content: bytes) -> Library:
 
 
 class _Libraries:
-    """The program of each fleet's tick: had already, found on the shelf, or translated and built."""
+    """The program of each fleet's tick: had already, found on the shelf, or translated and built, by whoever asks first."""
 
     def __init__(self, shelf: Shelf | None):
         self._shelf = shelf
         self._had: dict[str, Library] = {}
+        self._asking = Lock()
 
     def __call__(self, fleet: Fleet, states: MissionState) -> Library:
+        with self._asking:
+            return self._of(fleet, states)
+
+    def _of(self, fleet: Fleet, states: MissionState) -> Library:
         words = _words(fleet, states)
         if words is None:
             return loaded(built(text_of(fleet, states)))
@@ -114,18 +121,22 @@ def _words(fleet: Fleet, states: MissionState) -> str | None:
     )
 
 
-def in_lanes(shelf: Shelf | None = None, tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> InLanes:
-    """A caller for `perilune.sim.fly.fly` that flies batches by lanes where it can."""
-    libraries = _Libraries(shelf)
+def in_lanes(
+    shelf: Shelf | None = None, tell: Callable[[str], None] = lambda line: print(line, file=sys.stderr), beneath: Call = at_once
+) -> InLanes:
+    """A caller for `perilune.sim.fly.fly` that flies batches by lanes where it can; `beneath` calls all other programs."""
+    libraries, told = _Libraries(shelf), set[str]()
 
     def wanted(fleet: Fleet, states: MissionState) -> Library | None:
         try:
             return libraries(fleet, states)
         except (NotBuilt, Untranslated, OSError) as reason:
-            tell(f"perilune: flies the longer way, by XLA: {reason}")
+            if str(reason) not in told:
+                told.add(str(reason))
+                tell(f"perilune: flies the longer way, by XLA: {reason}")
             return None
 
-    return InLanes(wanted)
+    return InLanes(wanted, beneath)
 
 
 def shelf_beside_jax() -> Shelf | None:

@@ -17,13 +17,12 @@ from typing import Any
 
 import jax
 
-import perilune
-
+HOME = Path(__file__).parents[1]  # of the package
 PACKAGES = ("jax", "jaxlib", "equinox", "numpy", "jplephem", "de421", "pyerfa")
 KEPT_MAX_B = 512 * 2**20  # a mission takes about 40 MB; what was not used for longest goes first
 SUFFIX = ".kept"
 # Rooms above this one: no program is made of them, so a change there makes nothing stale.
-ABOVE = ("cli.py", "report", "campaign", "investigation")
+ABOVE = ("cli", "report", "campaign", "investigation")
 # Settings of JAX that say where things are kept or what is told, not what is compiled.
 NOT_COMPILED = ("cache", "log", "traceback")
 
@@ -93,9 +92,8 @@ def processor() -> str:
 
 def _source() -> bytes:
     """Every module that a program may be made of, by place and content."""
-    home = Path(perilune.__file__).parent
-    places = sorted(path.relative_to(home) for path in home.rglob("*") if path.suffix in (".py", ".h"))
-    return b"".join(place.as_posix().encode() + _digest((home / place).read_bytes()) for place in places if place.parts[0] not in ABOVE)
+    places = sorted(path.relative_to(HOME) for path in HOME.rglob("*") if path.suffix in (".py", ".h"))
+    return b"".join(place.as_posix().encode() + _digest((HOME / place).read_bytes()) for place in places if place.parts[0] not in ABOVE)
 
 
 def _digest(content: bytes) -> bytes:

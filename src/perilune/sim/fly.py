@@ -17,7 +17,7 @@ from jaxtyping import Array, Int
 from perilune.faults.plan import watch
 from perilune.faults.seams import acting, corrupt_uplink, no_faults_yet
 from perilune.math.calling import Call, at_once
-from perilune.math.random import stream_of_seed
+from perilune.math.random import Given, Stream, stream_of_seed
 from perilune.math.vector import zero_vec3
 from perilune.sim.coast import coast
 from perilune.sim.mission import Frame, Mission, MissionState, Phase, PhaseKind
@@ -32,11 +32,15 @@ Recorder = Callable[[Mission, Frame], Any]
 
 
 class Fleet(eqx.Module):
-    """A batch: what all share, what each has of its own (a mission of which only dispersed leaves are there), and their seeds."""
+    """A batch: what all share, what each has of its own (a mission of which only dispersed leaves are there), and their seeds.
+
+    Of what sensors and tracking draw at the start, what is `given` to each lander is not drawn from its seed.
+    """
 
     shared: Mission
     own: Mission
     seeds: Int[Array, " landers"]
+    given: Given | None = None
 
     @property
     def width(self) -> int:
@@ -53,15 +57,16 @@ def _each(function: Callable, *batched: Any, shared: tuple = ()) -> Any:
 def start(fleet: Fleet, tick: Index) -> MissionState:
     """Every lander in its orbit, asleep, at the first tick."""
 
-    def one(own: Mission, seed: Index) -> MissionState:
+    def one(own: Mission, seed: Index, given: Given | None) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
         stream = stream_of_seed(seed)
-        world = mission.world.init(mission.start, mission.propellant_kg, stream.named("sensors"), tick)
+        sensors = stream_of_seed(seed, given).named("sensors")
+        world = mission.world.init(mission.start, mission.propellant_kg, sensors, tick)
         fsw = mission.fsw.init(tick * mission.tick_s)
         return MissionState(world, fsw, no_faults_yet(mission.faults, mission.world, fsw.commands), undecided(), fsw.modes.mode, stream)
 
     # Of settled type, as they come out of a tick: else the first chunk would be a program of its own.
-    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), _each(one, fleet.own, fleet.seeds))
+    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), _each(one, fleet.own, fleet.seeds, fleet.given))
 
 
 @eqx.filter_jit
@@ -85,19 +90,20 @@ def wake(fleet: Fleet, states: MissionState, tick: Index, uplinked: Flag, orders
     The ground reads the onboard clock in what comes down, so what it sends is told in that clock.
     """
 
-    def one(own: Mission, state: MissionState) -> MissionState:
+    def one(own: Mission, state: MissionState, given: Given | None) -> MissionState:
         mission = eqx.combine(own, fleet.shared)
         _, measurements = mission.world.measure(state.world, state.stream.named("waking"), tick)
         body = state.world.body
         now_s = tick * mission.tick_s
         faults = watch(mission.faults, state.faults, now_s, state.mode, state.world.altitude_m)
         now = acting(mission.faults, faults, now_s, mission.tick_s, state.stream.named("faults").at(tick), LANDERS)
-        sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, now_s, state.stream.named("tracking").at(tick))
+        tracking = Stream(state.stream.key, given).named("tracking").at(tick)
+        sent = mission.world.tracking.state_vector(body.r_lci_m, body.v_lci_m_s, now_s, tracking)
         sent = corrupt_uplink(now, sent)
         uplink = Uplink(eqx.tree_at(lambda v: v.valid, sent, sent.valid & uplinked), _by_clock(orders, measurements.clock_s - now_s))
         return eqx.tree_at(lambda s: s.fsw, state, mission.fsw.wake(state.fsw, measurements, uplink))
 
-    return _each(one, fleet.own, states)
+    return _each(one, fleet.own, states, fleet.given)
 
 
 @eqx.filter_jit

@@ -5,9 +5,10 @@ stays near. Whoever has a verdict at the start of a chunk stays as it is, so no 
 do not mix, a lander's result does not depend on its company.
 """
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,6 +17,7 @@ import numpy as np
 from perilune.faults.plan import NOTHING
 from perilune.lanes.calling import Library, Shared
 from perilune.lanes.program import program
+from perilune.math.calling import Call, at_once
 from perilune.sim.fly import CHUNK_TICKS, Fleet, fly_chunk, no_record, silence
 from perilune.sim.mission import MissionState
 from perilune.sim.outcome import Outcome
@@ -53,33 +55,49 @@ def _shapes(tree: Any, batched: bool = False) -> list[jax.ShapeDtypeStruct]:
     ]
 
 
-class InLanes:
-    """Calls programs, and flies chunks that nobody records by the one in C. `library` gives it for a fleet, or None if there is none."""
+class _Aboard(NamedTuple):
+    """A fleet as its program wants it; what does not change in flight is laid out once."""
 
-    def __init__(self, library: Callable[[Fleet, MissionState], Library | None]):
-        self._library_of = library
-        self._fleet: Fleet | None = None
-        self._library: Library | None = None
+    fleet: Fleet
+    library: Library | None
+    shared: Shared
+    own: list[np.ndarray]
+
+
+class InLanes:
+    """Calls programs, and flies chunks that nobody records by the one in C. `library` gives it for a fleet, or None if there is none.
+
+    Several threads may call, each with a fleet of its own. `beneath` calls all other programs.
+    """
+
+    def __init__(self, library: Callable[[Fleet, MissionState], Library | None], beneath: Call = at_once):
+        self._library_of, self._beneath = library, beneath
+        self._here = threading.local()
+
+    def prepare(self, fleet: Fleet, states: MissionState) -> None:
+        """Have the program ready; of states the shapes are enough."""
+        self._library_of(fleet, states)
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if function is not fly_chunk or arguments[3] is not no_record:
-            return function(*arguments)
+            return self._beneath(function, *arguments)
         fleet, states, first_tick, _ = arguments
-        if fleet is not self._fleet:
-            self._board(fleet, states)
-        if self._library is None:
-            return function(*arguments)
-        return self._flown(self._library, states, int(first_tick)), None
+        aboard = getattr(self._here, "aboard", None)
+        if aboard is None or aboard.fleet is not fleet:
+            self._here.aboard = aboard = _aboard(fleet, self._library_of(fleet, states))
+        if aboard.library is None:
+            return self._beneath(function, *arguments)
+        return _flown(aboard.library, aboard, states, int(first_tick)), None
 
-    def _board(self, fleet: Fleet, states: MissionState) -> None:
-        """What does not change in flight is laid out once."""
-        self._fleet, self._library = fleet, self._library_of(fleet, states)
-        self._shared = Shared([np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(fleet.shared, eqx.is_array))])
-        self._own = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(eqx.filter(fleet.own, eqx.is_array))]
 
-    def _flown(self, library: Library, states: MissionState, first_tick: int) -> MissionState:
-        leaves, structure = jax.tree.flatten(states)
-        copied = [np.array(leaf, order="C") for leaf in leaves]
-        flying = np.flatnonzero(np.asarray(states.verdict.outcome) == Outcome.FLYING)
-        library.fly(self._shared, self._own, copied, flying, range(first_tick, first_tick + CHUNK_TICKS))
-        return jax.tree.unflatten(structure, copied)
+def _aboard(fleet: Fleet, library: Library | None) -> _Aboard:
+    shared = Shared([np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(fleet.shared, eqx.is_array))])
+    return _Aboard(fleet, library, shared, [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(eqx.filter(fleet.own, eqx.is_array))])
+
+
+def _flown(library: Library, aboard: _Aboard, states: MissionState, first_tick: int) -> MissionState:
+    leaves, structure = jax.tree.flatten(states)
+    copied = [np.array(leaf, order="C") for leaf in leaves]
+    flying = np.flatnonzero(np.asarray(states.verdict.outcome) == Outcome.FLYING)
+    library.fly(aboard.shared, aboard.own, copied, flying, range(first_tick, first_tick + CHUNK_TICKS))
+    return jax.tree.unflatten(structure, copied)

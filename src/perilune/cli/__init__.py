@@ -2,21 +2,17 @@
 
 import gc
 import json
-import os
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from enum import IntEnum
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from perilune.cli import campaigns
+from perilune.cli.terminal import bad_input_told, console_of, faults_begun, keep_compiled_programs, missions_begun, plain
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import catalogue, load, load_lander, variant_of
 from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile, json_schema
@@ -26,12 +22,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-
-
-class Exit(IntEnum):
-    FLOWN = 0
-    OUR_FAULT = 1
-    BAD_INPUT = 2
+app.command()(campaigns.campaign)
+app.command()(campaigns.compare)
+app.command()(campaigns.replay)
 
 
 @app.command()
@@ -40,7 +33,7 @@ def missions() -> None:
     table = Table.grid(padding=(0, 2, 1, 0))
     for mission in catalogue():
         table.add_row(f"[bold]{mission.name}[/]", _story(mission))
-    _console(to_stderr=False).print(table)
+    console_of(to_stderr=False).print(table)
 
 
 def _story(mission: MissionFile) -> str:
@@ -75,7 +68,7 @@ def faults() -> None:
     from perilune.faults.catalogue import FAMILIES
     from perilune.faults.named import ASSUMED
 
-    console = _console(to_stderr=False)
+    console = console_of(to_stderr=False)
     for family, rows in FAMILIES.items():
         console.print(f"[dim]{family}[/]")
         for name, fault in rows.items():
@@ -91,17 +84,6 @@ def faults() -> None:
     console.print("As in:  perilune fly luna-25 --fault engine.thrust-loss.0:0.1@phase=braking")
 
 
-def _missions_begun(begun: str) -> list[str]:
-    """For completion on the command line."""
-    return [mission.name for mission in catalogue() if mission.name.startswith(begun)]
-
-
-def _faults_begun(begun: str) -> list[str]:
-    from perilune.faults.catalogue import CATALOGUE
-
-    return [name for name in CATALOGUE if name.startswith(begun)]
-
-
 @app.command()
 def fly(
     mission: Annotated[
@@ -109,7 +91,7 @@ def fly(
         typer.Argument(
             metavar="NAME|FILE",
             help="A mission of the catalogue, or the path of your own mission file.",
-            autocompletion=_missions_begun,
+            autocompletion=missions_begun,
         ),
     ],
     from_phase: Annotated[
@@ -125,7 +107,7 @@ def fly(
             "--fault",
             metavar="NAME[.unit][:size][@trigger]",
             help="Break something (`perilune faults` lists what); may be repeated.",
-            autocompletion=_faults_begun,
+            autocompletion=faults_begun,
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
@@ -133,7 +115,7 @@ def fly(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
     """Does it land?"""
-    with _bad_input_told():
+    with bad_input_told():
         flown_file = _load(mission, from_phase, _variant(as_flown))
         _check_faults(flown_file, fault or [])
         folder = _new_folder(out, f"{flown_file.name}-seed{seed}")
@@ -145,7 +127,7 @@ def fly(
             _remove_if_empty(folder)
             raise
     if as_json:
-        print(json.dumps(_plain(result), allow_nan=False))
+        print(json.dumps(plain(result), allow_nan=False))
     else:
         _tell(result)
 
@@ -157,13 +139,13 @@ def crash_test(
         typer.Argument(
             metavar="NAME|FILE",
             help="A mission of the catalogue, or the path of your own mission file.",
-            autocompletion=_missions_begun,
+            autocompletion=missions_begun,
         ),
     ],
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, max=10_000, help="Flights for each failure (100), or square (20).")] = None,
     fault: Annotated[
         str | None,
-        typer.Option("--fault", metavar="NAME[.unit]", help="Sweep one fault instead of history.", autocompletion=_faults_begun),
+        typer.Option("--fault", metavar="NAME[.unit]", help="Sweep one fault instead of history.", autocompletion=faults_begun),
     ] = None,
     size: Annotated[str | None, typer.Option("--size", metavar="A..B", help="Sizes of the fault, eight of them; A..B/5: five.")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TRIGGER=A..B", help="Times: met=A..B, altitude=A..B, phase=NAME+A..B.")] = None,
@@ -171,20 +153,20 @@ def crash_test(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
     """Would it have survived what destroyed the others? Or: at what size, and when, does one fault destroy it?"""
-    _keep_compiled_programs()
-    with _bad_input_told():
+    keep_compiled_programs()
+    with bad_input_told():
         if fault is None and (size is not None or at is not None):
             raise ScenarioError("--size and --at say how to sweep a fault; give --fault NAME too")
         file = load_lander(mission)
         from perilune.report.crash_folder import Swept, crash_tested, swept
 
-        console = _console(to_stderr=True)
+        console = console_of(to_stderr=True)
         sweep = None if fault is None else Swept(fault, size, at, seeds)
         told = crash_tested(file, seeds, out, console) if sweep is None else swept(file, sweep, out, console)
     if as_json:
-        print(json.dumps(_plain({**told.result, "files": told.files}), allow_nan=False))
+        print(json.dumps(plain({**told.result, "files": told.files}), allow_nan=False))
         return
-    console = _console(to_stderr=False)
+    console = console_of(to_stderr=False)
     for part in told.shown:
         console.print(part)
     console.print(f"[dim]{Path(told.files['report']).parent}[/]", soft_wrap=True)
@@ -197,8 +179,8 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
 ) -> None:
     """Which burns take it from the parking orbit to the descent, and what do they cost?"""
-    kept = _keep_compiled_programs()
-    with _bad_input_told(), _console(to_stderr=True).status("planning"):
+    kept = keep_compiled_programs()
+    with bad_input_told(), console_of(to_stderr=True).status("planning"):
         from perilune.report.plan_folder import plan_result, plan_table, write_plan_folder
         from perilune.scenario.plan import plan as planned_for
 
@@ -206,9 +188,9 @@ def plan(
         result = plan_result(planned)
         files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
     if as_json:
-        print(json.dumps(_plain({**result, "files": files}), allow_nan=False))
+        print(json.dumps(plain({**result, "files": files}), allow_nan=False))
         return
-    console = _console(to_stderr=False)
+    console = console_of(to_stderr=False)
     console.print(plan_table(result))
     console.print(f"[dim]{Path(files['plan']).parent}[/]", soft_wrap=True)
 
@@ -238,34 +220,21 @@ def _check_faults(mission: MissionFile, faults: list[str]) -> None:
 def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[str, Any]:
     """Fly, write the folder, and return what `--json` prints. Progress goes to standard error."""
     gc.disable()  # programs and recordings are millions of objects, all in use: looking for waste among them costs a second
-    kept = _keep_compiled_programs()
+    kept = keep_compiled_programs()
     import perilune
     from perilune.report.live import Watch
 
-    with ThreadPoolExecutor(max_workers=1) as beside, Watch(_console(to_stderr=True)) as watch:
+    with ThreadPoolExecutor(max_workers=1) as beside, Watch(console_of(to_stderr=True)) as watch:
         report = beside.submit(import_module, "perilune.report.folder")  # matplotlib takes as long as loading the programs
         flight = perilune.fly(mission, progress=watch, keep_in=kept, **choices)  # type: ignore[attr-defined]
     files = report.result().write_flight(flight, mission, folder)
     return {**flight.outcome, "files": files}
 
 
-def _plain(value: Any) -> Any:
-    """The same for JSON: arrays and numpy numbers become Python's, and what is not finite becomes null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not (-float("inf") < value < float("inf")):
-        return None
-    return value
-
-
 def _tell(result: dict[str, Any]) -> None:
     from perilune.report.verdict import summary
 
-    console = _console(to_stderr=False)
+    console = console_of(to_stderr=False)
     console.print(summary(result), soft_wrap=True)
 
 
@@ -291,34 +260,3 @@ def _made(folder: Path) -> Path | None:
 def _remove_if_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _console(to_stderr: bool) -> Console:
-    return Console(stderr=to_stderr, highlight=False)
-
-
-def _keep_compiled_programs() -> Path | None:
-    """Compiled programs are kept between flights, unless the user has a place of their own for them, or wants none kept."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(caches / "perilune" / "jax"))
-    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
-    wanted = os.environ.get("JAX_ENABLE_COMPILATION_CACHE", "true").lower() not in ("0", "false", "no", "off")
-    return Path(folder) / "perilune" if folder and wanted else None
-
-
-@contextmanager
-def _bad_input_told() -> Iterator[None]:
-    try:
-        yield
-    except ScenarioError as error:
-        _refuse(error)
-
-
-def _refuse(error: Exception) -> NoReturn:
-    for line in str(error).splitlines():
-        print(f"perilune: {line}", file=sys.stderr)
-    raise typer.Exit(Exit.BAD_INPUT)
-
-
-if __name__ == "__main__":
-    app()

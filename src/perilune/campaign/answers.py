@@ -1,0 +1,161 @@
+"""What a campaign says: the odds, why flights fail, what is left over, where they come down, and which inputs decide."""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from perilune.campaign.inputs import Input
+from perilune.campaign.statistics import ellipse_of, quantile, wilson_interval
+from perilune.campaign.table import Columns
+from perilune.scenario.schema import LanderFile
+
+SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
+# What inputs are screened against.
+RESPONSES = ("landed", "propellant_kg", "vertical_m_s", "horizontal_m_s", "tilt_deg", "along_m", "across_m", "miss_m")
+TOLD = ("case", "outcome", "landed", "reason", *RESPONSES[1:-1], "rest_tilt_deg", "slope_deg", "met_s", "east_m", "north_m")
+SHOWN = 6  # inputs a response
+HARMONICS = 10  # of the first-order indices
+RESAMPLES = 50
+SCREENED_MIN = 50  # cases: with fewer no screen says anything
+
+
+def answers(file: LanderFile, inputs: tuple[Input, ...], rows: Columns) -> dict[str, Any]:
+    """From all rows of a table, as `result.json` has it."""
+    landed = rows["landed"].astype(bool)
+    low, high = wilson_interval(int(landed.sum()), len(landed))
+    fair = (rows["met_s"] == 0.0) | (rows["slope_deg"] <= float(file.limits.slope_deg))
+    return {
+        "cases": len(landed),
+        "landed": int(landed.sum()),
+        "probability": float(landed.mean()),
+        "interval": [low, high],
+        "on_fair_ground": _odds(landed[fair]),
+        "outcomes": dict(Counter(rows["outcome"].tolist())),
+        "causes": causes(rows),
+        "margins": margins(file, rows),
+        "touchdown": touchdown(rows),
+        "sensitivity": sensitivity(inputs, rows) if len(landed) >= SCREENED_MIN else {},
+    }
+
+
+def _odds(landed: np.ndarray) -> dict[str, Any]:
+    """Of those flights that met ground within the slope limit, or none."""
+    low, high = wilson_interval(int(landed.sum()), len(landed))
+    return {"cases": len(landed), "landed": int(landed.sum()), "interval": [low, high]}
+
+
+def causes(rows: Columns) -> list[dict[str, Any]]:
+    """Why flights did not land, most frequent first, each with its share of all flights and one case to look at."""
+    whys, total = rows["reason"], len(rows["reason"])
+    counted = Counter(why for why in whys.tolist() if why)
+    first = {why: int(rows["case"][np.argmax(whys == why)]) for why in counted}
+    return [
+        {"reason": why, "cases": count, "share": count / total, "interval": list(wilson_interval(count, total)), "first_case": first[why]}
+        for why, count in counted.most_common()
+    ]
+
+
+def margins(file: LanderFile, rows: Columns) -> dict[str, Any]:
+    """At first contact, of all flights that touched the ground: quantiles with their intervals, beside the limit."""
+    limits = file.limits
+    stands = {
+        "propellant_kg": 0.0,
+        "vertical_m_s": float(limits.vertical_m_s),
+        "horizontal_m_s": float(limits.horizontal_m_s),
+        "tilt_deg": float(limits.tilt_deg),
+        "slope_deg": float(limits.slope_deg),
+    }
+    touched = rows["met_s"] > 0.0
+    told = {}
+    for name, limit in stands.items():
+        values = np.sort(rows[name][touched & np.isfinite(rows[name])])
+        if len(values):
+            told[name] = {"limit": limit, "flights": len(values), "quantiles": [quantile(values, share)._asdict() for share in SHARES]}
+    return told
+
+
+def touchdown(rows: Columns) -> dict[str, Any]:
+    """Of flights that came to rest, upright or not: ellipse of one sigma about its centre, and distance from the target."""
+    rest = np.isin(rows["outcome"], ("landed", "tipped_over"))
+    if rest.sum() < 3:
+        return {}
+    east_m, north_m = rows["east_m"][rest], rows["north_m"][rest]
+    ellipse = ellipse_of(east_m, north_m)
+    miss_m = np.sort(np.hypot(east_m, north_m))
+    return {
+        "flights": int(rest.sum()),
+        **ellipse._asdict(),
+        "half_axes_95_m": list(ellipse.half_axes_m(0.95)),
+        "inside_95": float(np.mean(_inside(ellipse, east_m, north_m))),
+        "miss_m": [quantile(miss_m, share)._asdict() for share in (0.5, 0.95, 0.99)],
+    }
+
+
+def _inside(ellipse: Any, east_m: np.ndarray, north_m: np.ndarray) -> np.ndarray:
+    azimuth = math.radians(ellipse.azimuth_deg)
+    east, north = east_m - ellipse.east_m, north_m - ellipse.north_m
+    along, across = east * math.sin(azimuth) + north * math.cos(azimuth), east * math.cos(azimuth) - north * math.sin(azimuth)
+    major_m, minor_m = ellipse.half_axes_m(0.95)
+    return (along / max(major_m, 1e-9)) ** 2 + (across / max(minor_m, 1e-9)) ** 2 <= 1.0
+
+
+def responses(rows: Columns) -> dict[str, np.ndarray]:
+    """What inputs may decide, by name [case]."""
+    told = {**rows, "landed": rows["landed"].astype(float), "miss_m": np.hypot(rows["along_m"], rows["across_m"])}
+    return {name: told[name] for name in RESPONSES}
+
+
+def sensitivity(inputs: tuple[Input, ...], rows: Columns) -> dict[str, Any]:
+    """For each response the inputs of the largest rank correlation, with their first-order Sobol indices on its ranks.
+
+    Of flights that touched the ground; `landed` of all. Ranks, because a few flights that struck the ground early would be most of the
+    variance. A correlation beyond `noise` is not chance (95 %, all inputs at once).
+    **Invalid when.** A response does not rise or fall with an input: the rank correlation is then nothing, the index not.
+    """
+    values = np.stack([rows[each.column] for each in inputs], axis=1)
+    touched, told = rows["met_s"] > 0.0, {}
+    for name, response in responses(rows).items():
+        among = np.isfinite(response) & (touched if name != "landed" else True)
+        if among.sum() < SCREENED_MIN or np.ptp(response[among]) == 0.0:
+            continue
+        told[name] = screened(inputs, values[among], response[among])
+    return told
+
+
+def screened(inputs: tuple[Input, ...], values: np.ndarray, response: np.ndarray) -> dict[str, Any]:
+    """Of one response [case] against inputs [case, input]."""
+    ranks = rank_correlations(values, response)
+    order = np.argsort(-np.abs(ranks))[:SHOWN]
+    index, spread = first_order(values[:, order], stats.rankdata(response))
+    noise = float(stats.norm.ppf(1.0 - 0.025 / len(inputs))) / math.sqrt(len(response) - 1.0)
+    shown = [
+        {"input": inputs[place].name, "rank": float(ranks[place]), "index": float(one), "within": float(error)}
+        for place, one, error in zip(order, index, spread, strict=True)
+    ]
+    return {"flights": len(response), "noise": noise, "inputs": shown}
+
+
+def rank_correlations(values: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Spearman's, of each column [case, input] with the response [case]; nothing for a column that does not vary."""
+    ranks = stats.rankdata(values, axis=0)
+    other = stats.rankdata(response)
+    ranks, other = ranks - ranks.mean(axis=0), other - other.mean()
+    scale = np.sqrt((ranks**2).sum(axis=0) * (other**2).sum())
+    return np.divide(ranks.T @ other, scale, out=np.zeros(values.shape[1]), where=scale > 0.0)
+
+
+def first_order(values: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First-order Sobol indices of columns [case, input], and the half width of their 95 % interval, from the sample as it is.
+
+    **Model.** Random balance designs, by SALib.
+    **Reference.** S. Tarantola, D. Gatelli, T. Mara, Reliability Engineering and System Safety 91 (2006), 717.
+    """
+    from SALib.analyze import rbd_fast
+
+    count = values.shape[1]
+    problem = {"num_vars": count, "names": [str(place) for place in range(count)], "bounds": [[0.0, 1.0]] * count}
+    found = rbd_fast.analyze(problem, values, response, M=HARMONICS, num_resamples=RESAMPLES, seed=0)
+    return np.asarray(found["S1"]), np.asarray(found["S1_conf"])

@@ -1,0 +1,5 @@
+"""`python -m perilune.cli`."""
+
+from perilune.cli import app
+
+app()
