@@ -44,6 +44,7 @@ WELL = MonitorView(
     flying=FLAG,
     propellant_kg=number(100.0),
     high=FLAG,
+    hovering_kg=number(30.0),
     accel_ordered_m_s2=number(2.0),
     accel_counted_m_s2=number(2.0),
     delta_v_body_m_s=zero_vec3(),
@@ -62,7 +63,7 @@ ILL = {
     Monitor.GROUND_MISSING: {"height_m": number(-51.0)},
 }
 SPARED = {
-    Monitor.PROPELLANT_LOW: {"propellant_kg": number(14.0), "high": NO},
+    Monitor.PROPELLANT_LOW: {"propellant_kg": number(8.0), "high": NO, "hovering_kg": number(4.0)},
     Monitor.ATTITUDE_DIVERGED: {"axis_lci": askew(0.4), "flying": NO},
     Monitor.TOUCHDOWN: {"pads": number(1.0)},  # one pad alone has no majority
     Monitor.WEAK_THRUST: {"accel_ordered_m_s2": number(0.01), "accel_counted_m_s2": number(0.0)},

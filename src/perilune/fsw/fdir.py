@@ -50,6 +50,7 @@ class MonitorView(eqx.Module):
     flying: Flag  # not down yet
     propellant_kg: Scalar  # by the gauge
     high: Flag  # before the last descent
+    hovering_kg: Scalar  # that carrying the weight takes to the ground, at the present rate of descent
     accel_ordered_m_s2: Scalar
     accel_counted_m_s2: Scalar
     delta_v_body_m_s: Vec3
@@ -88,7 +89,7 @@ class Monitors(eqx.Module):
             [
                 view.pads >= self.pads_needed,
                 view.flying & (off_rad - excused_rad > self.attitude_error_max_rad),
-                view.propellant_kg < self.propellant_min_kg + jnp.where(view.high, self.gauge_margin_kg, 0.0),
+                view.propellant_kg < self._least_kg(view),
                 ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
                 ordered & same,
                 view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
@@ -98,6 +99,11 @@ class Monitors(eqx.Module):
         count = jnp.where(condition, state.count + 1.0, 0.0)
         raised = state.raised | (count >= self.confirm_cycles)
         return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, excused_rad)
+
+    def _least_kg(self, view: MonitorView) -> Scalar:
+        """In the last metres what suffices for them is enough."""
+        late_kg = jnp.minimum(self.propellant_min_kg, view.hovering_kg)
+        return jnp.where(view.high, self.propellant_min_kg + self.gauge_margin_kg, late_kg)
 
     def _excused_rad(self, state: MonitorState, view: MonitorView, off_rad: Scalar) -> Scalar:
         """Grows and shrinks with the error as the aim turns, and is to be closed at a rate that control keeps."""

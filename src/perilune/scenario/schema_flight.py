@@ -214,6 +214,14 @@ class EngineOut(Table):
     act: bool = True
 
 
+class Restart(Table):
+    """A warm restart: what the computer knew is carried over the gap by gravity alone."""
+
+    longest_s: Positive = Field(
+        description="a longer gap of the onboard clock is taken for a jump of the clock, as every gap is without this table"
+    )
+
+
 class Abort(Table):
     """Back to orbit when a monitor calls for it and the propellant suffices."""
 
@@ -232,6 +240,7 @@ class FlightSoftware(Table):
     attitude: Attitude
     monitors: Monitors
     engine_out: EngineOut | None = None
+    restart: Restart | None = None
 
 
 class LandingSoftware(FlightSoftware):
