@@ -28,7 +28,19 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     "engine-out": (
         {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": False}},
         {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}},
-        tuple(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 300, 500, 600, 680)),
+        (
+            *(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 300, 600)),
+            "engine.out.0@phase=approach+60",
+            "engine.out.0@altitude=100",
+        ),
+    ),
+    "engine-out-abort": (
+        {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}},
+        {
+            "flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True},
+            "flight_software.abort": {"source": "design", "altitude_km": 20, "margin_m_s": 50, "monitors": ["engine_lost"]},
+        },
+        tuple(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 120, 200, 300)),
     ),
     "restart": (
         {},

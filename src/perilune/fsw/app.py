@@ -288,7 +288,10 @@ class FlightSoftware(eqx.Module):
         if self.guidance.abort is None:
             return jnp.asarray(False)
         given_m_s = self.vehicle.braking_exhaust_m_s * jnp.log(state.mass_kg / self.vehicle.mass_dry_kg)
-        return self.monitors.calling(monitors) & self.guidance.abort.affordable(view.local, given_m_s)
+        called = self.monitors.calling(monitors)
+        if state.engines is not None and self.engine_watch is not None:
+            called = called | (self.engine_watch.calls_abort & jnp.any(state.engines.lost))
+        return called & self.guidance.abort.affordable(view.local, given_m_s)
 
     def _steer(
         self,

@@ -11,7 +11,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
 Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
-Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers"]
+Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers", "engine_lost"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
