@@ -56,6 +56,16 @@ def test_a_gap_is_carried_over_as_if_it_had_been_flown(case, gap_s):
     assert float(restarted.since.interval_s) == pytest.approx(float(flown.since.interval_s))
 
 
+def test_a_gap_is_doubted(case):
+    """After ten seconds the attitude is known to ten degrees, so that a star tracker is heard that tells of eight."""
+    nav_filter, bridging, state = case
+    before, after = state.P, bridging.propagate(state, quiet(), value(BEGINS_S + 10.0), NO).P
+    more = jnp.sqrt(jnp.diag(after - before))
+    assert [float(x) for x in jnp.degrees(more[6:9])] == pytest.approx([9.93] * 3, abs=0.01)
+    assert [float(x) for x in more[3:6]] == pytest.approx([1.0] * 3)
+    assert jnp.array_equal(nav_filter.propagate(state, quiet(), value(BEGINS_S + 10.0), NO).P, before)
+
+
 def test_without_it_or_beyond_its_longest_a_gap_is_one_cycle(case):
     nav_filter, bridging, state = case
     one = nav_filter.propagate(state, quiet(), value(BEGINS_S + CYCLE_S), NO)

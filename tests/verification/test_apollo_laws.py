@@ -115,15 +115,6 @@ def test_the_throttle_follows_below_its_recovery_and_does_not_hunt():
     assert told == [False, False, False, True, True, True, False, False]
 
 
-@pytest.mark.parametrize(("to_low_gate_s", "held"), [(10.0, True), (60.0, False)])
-def test_near_the_target_the_clock_alone_counts(to_low_gate_s, held):
-    """High over the site, and slow: by its forward part the way there would take no time, or for ever."""
-    guidance, here = law(11), seen(vec3((30.0, 20.0, 110.0)), vec3((-1.0, 0.5, -2.0)), THROTTLE_UP[11][3])
-    state = eqx.tree_at(lambda s: s.to_low_gate_s, guidance.init(), jnp.asarray(to_low_gate_s))
-    after = guidance.plan(state, here, jnp.asarray(7000.0), jnp.asarray(int(Mode.APPROACH)))
-    assert (float(after.to_low_gate_s) == to_low_gate_s) is held
-
-
 @eqx.filter_jit
 def braked(guidance: ApolloGuidance, start: tuple[Vec3, Vec3], site_radius_m, mass_kg):
     """Point mass, planar, one law pass a second: state, time to go and throttle of every second."""

@@ -241,6 +241,7 @@ class FlightSoftware(eqx.Module):
             burn_age_s=measurements.clock_s - state.modes.since_s,
             burn_expected_s=view.burn.delta_v_m_s / jnp.maximum(burn_m_s2, TINY_M_S2),
             height_m=view.local.altitude_m,
+            sink_m_s=-view.local.vertical_speed_m_s,
             descending=(mode > Mode.BRAKING) & (mode < Mode.TOUCHDOWN),
         )
         return self.monitors.step(state.monitors, look)

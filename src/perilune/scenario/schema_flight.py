@@ -203,7 +203,8 @@ class LandingMonitors(Monitors):
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
     pads_needed: Count = Field(default=1, description="that must report a touch")
     ground_margin_m: Positive | None = Field(
-        default=None, description="by which the believed height may be below zero before the ground counts as missing; 50 if not given"
+        default=None,
+        description="that it may sink on in the last metres, as believed, before the ground counts as missing; 50 if not given",
     )
 
 

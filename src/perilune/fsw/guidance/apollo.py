@@ -27,8 +27,6 @@ UP = Vec3(0.0, 0.0, 1.0)
 # Newton's steps on the time to go in each guidance cycle, and the share by which one may change it.
 STEPS, STEP_MAX_SHARE = 2, 0.2
 LEAST_S, MOST_S = 5.0, 900.0
-# With less to go to the target the clock alone counts: so near, the forward part of the way says nothing of the time. Apollo held its frame from there on.
-HELD_S = 30.0
 # Before the first solution.
 BRAKING_GUESS_S, APPROACH_GUESS_S = 590.0, 150.0
 
@@ -149,8 +147,7 @@ class ApolloGuidance(eqx.Module):
         late = mode > Mode.BRAKING
         braking_s = self.braking.improved_s(here, state.to_gate_s + self.braking.ends_s)
         before_s = jnp.where(late, state.to_low_gate_s, APPROACH_GUESS_S)
-        before_s = before_s + self.approach.ends_s
-        approach_s = jnp.where(late & (before_s < HELD_S), before_s, self.approach.improved_s(here, before_s))
+        approach_s = self.approach.improved_s(here, before_s + self.approach.ends_s)
         wanted = select(late, self.approach.thrust_m_s2(here, approach_s), self.braking.thrust_m_s2(here, braking_s))
         follows = (mode >= Mode.BRAKING) & self.throttle.follows(state.throttled, wanted.norm() * mass_kg)
         return ApolloState(braking_s - self.braking.ends_s, approach_s - self.approach.ends_s, follows, state.lit_s)

@@ -56,6 +56,7 @@ from perilune.fsw.navigation.sensors import (
 from perilune.fsw.navigation.state import (
     AXES_OF_ATTITUDE,
     AXES_OF_TERRAIN,
+    AXES_OF_VELOCITY,
     IDENTITY,
     STATES,
     TERRAIN,
@@ -77,6 +78,9 @@ from perilune.math.vector import Vec3, select, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import ImuReading, Measurements
 from perilune.wire.uplink import StateVector
+
+# What nobody knows of a gap, 1 sigma: how fast the body turned once nothing held it against engines that fade, and what these still gave.
+GAP_RATE_RAD_S, TAIL_M_S = 0.0175, 1.0
 
 
 class NavigationFilter(eqx.Module):
@@ -147,7 +151,8 @@ class NavigationFilter(eqx.Module):
         nav = coasted(state.nav, state.perturbation_lci_m_s2, self.gravity.gm_m3_s2, gap_s)
         nav = jax.tree.map(lambda new, old: jnp.where(restarted, new, old), nav, state.nav)
         since = extended(state.since, gap_s, jnp.asarray(False))
-        return dataclasses.replace(state, nav=nav, clock_s=state.clock_s + gap_s, since=since)
+        doubt = (GAP_RATE_RAD_S * gap_s) ** 2 * AXES_OF_ATTITUDE + jnp.where(restarted, TAIL_M_S**2, 0.0) * AXES_OF_VELOCITY
+        return dataclasses.replace(state, nav=nav, P=state.P + IDENTITY * doubt, clock_s=state.clock_s + gap_s, since=since)
 
     def refresh_gravity(self, state: FilterState) -> FilterState:
         """Now and then: the part of gravity that is dear, held until the next time."""
