@@ -29,7 +29,7 @@ from perilune.sim.outcome import Outcome
 # The fault that each monitor is there for, of a size at which it matters.
 FAULTS = {
     Monitor.ATTITUDE_DIVERGED: ("engine.misaligned.0:0.2@phase=braking+60",),
-    Monitor.PROPELLANT_LOW: ("propellant.leak:0.3@phase=braking",),
+    Monitor.PROPELLANT_LOW: ("propellant.leak:0.5@phase=braking",),
     Monitor.WEAK_THRUST: ("engine.thrust-loss.all:0.7@phase=braking+60",),
     Monitor.SILENT_ACCELEROMETERS: ("accelerometer.dead@phase=braking",),
     Monitor.BURN_TOO_LONG: ("accelerometer.dead@phase=burn",),

@@ -4,8 +4,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from perilune.campaign.overlay import with_settings
 from perilune.fsw.engine_watch import EngineWatch
 from perilune.math.vector import Vec3
+from perilune.scenario.build_watch import engine_watch
+from perilune.scenario.load import load
 
 THRUST_N, ARM_M, CYCLE_S, CONFIRM_S = 800.0, 0.5, 0.1, 2.0
 X_M = np.array([ARM_M, 0.0, -ARM_M, 0.0])
@@ -56,3 +59,12 @@ def test_thrust_missing_on_the_axis_is_no_engine_of_the_ring():
     for _ in range(100):
         state = WATCH.step(state, jnp.full(4, 0.8), jnp.asarray(0.8 * THRUST_N), nothing, jnp.asarray(CYCLE_S))
     assert not np.any(state.lost)
+
+
+def test_engines_of_two_pairs_on_one_circle_stand_across_from_each_other():
+    """Chandrayaan-3 has two pairs at right angles; SLIM's two engines have nobody to balance them."""
+    settings = {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}}
+    watches = [engine_watch(with_settings(load(name), settings)) for name in ("chandrayaan-3", "slim")]
+    assert watches[0] is not None and watches[1] is not None
+    assert watches[0].opposite.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]]
+    assert not bool(jnp.any(watches[1].opposite > 0.0))

@@ -44,6 +44,7 @@ WELL = MonitorView(
     flying=FLAG,
     propellant_kg=number(100.0),
     high=FLAG,
+    hovering_kg=number(30.0),
     accel_ordered_m_s2=number(2.0),
     accel_counted_m_s2=number(2.0),
     delta_v_body_m_s=zero_vec3(),
@@ -51,6 +52,7 @@ WELL = MonitorView(
     burn_age_s=number(50.0),
     burn_expected_s=number(84.0),
     height_m=number(500.0),
+    sink_m_s=number(1.5),
     descending=FLAG,
 )
 ILL = {
@@ -59,15 +61,14 @@ ILL = {
     Monitor.PROPELLANT_LOW: {"propellant_kg": number(14.0)},
     Monitor.WEAK_THRUST: {"accel_counted_m_s2": number(0.9)},
     Monitor.BURN_TOO_LONG: {"burning": FLAG, "burn_age_s": number(101.0)},
-    Monitor.GROUND_MISSING: {"height_m": number(-51.0)},
 }
 SPARED = {
-    Monitor.PROPELLANT_LOW: {"propellant_kg": number(14.0), "high": NO},
+    Monitor.PROPELLANT_LOW: {"propellant_kg": number(8.0), "high": NO, "hovering_kg": number(4.0)},
     Monitor.ATTITUDE_DIVERGED: {"axis_lci": askew(0.4), "flying": NO},
     Monitor.TOUCHDOWN: {"pads": number(1.0)},  # one pad alone has no majority
     Monitor.WEAK_THRUST: {"accel_ordered_m_s2": number(0.01), "accel_counted_m_s2": number(0.0)},
     Monitor.BURN_TOO_LONG: {"burning": NO, "burn_age_s": number(101.0)},
-    Monitor.GROUND_MISSING: {"height_m": number(-51.0), "descending": NO},
+    Monitor.GROUND_MISSING: {"height_m": number(-51.0), "sink_m_s": number(900.0), "descending": NO},
 }
 
 
@@ -101,12 +102,12 @@ def test_one_good_cycle_starts_the_count_anew():
 
 def test_a_monitor_that_only_reports_does_not_act():
     reporting = eqx.tree_at(lambda m: m.acts, MONITORS, jnp.zeros(len(Monitor), dtype=bool))
-    state = stepped(CONFIRM, **ILL[Monitor.GROUND_MISSING])
-    assert bool(state.raised[Monitor.GROUND_MISSING]) and not bool(reporting.acting(state, Monitor.GROUND_MISSING))
+    state = stepped(CONFIRM, **ILL[Monitor.PROPELLANT_LOW])
+    assert bool(state.raised[Monitor.PROPELLANT_LOW]) and not bool(reporting.acting(state, Monitor.PROPELLANT_LOW))
 
 
 def test_it_strikes_once_for_every_confirmation():
-    struck = [bool(MONITORS.strikes(stepped(n, **ILL[Monitor.GROUND_MISSING]), Monitor.GROUND_MISSING, 1)) for n in range(2 * CONFIRM + 1)]
+    struck = [bool(MONITORS.strikes(stepped(n, **ILL[Monitor.PROPELLANT_LOW]), Monitor.PROPELLANT_LOW, 1)) for n in range(2 * CONFIRM + 1)]
     assert [n for n, flag in enumerate(struck) if flag] == [CONFIRM, 2 * CONFIRM]
 
 
@@ -166,3 +167,19 @@ def test_an_aim_that_trembles_excuses_nothing():
         aim = askew(0.02 * (-1) ** cycle)
         state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(0.5), aim)))
     assert bool(state.raised[Monitor.ATTITUDE_DIVERGED])
+
+
+def sinking(start_m: float, least_m: float, cycles: int) -> MonitorState:
+    """At 15 m/s from a height; what is believed of it ends somewhere."""
+    state = MONITORS.init()
+    for cycle in range(cycles):
+        height = number(max(start_m - 1.5 * cycle, least_m))
+        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.height_m, v.sink_m_s), WELL, (height, number(15.0))))
+    return state
+
+
+@pytest.mark.parametrize("least_m", [0.0, -math.inf], ids=["the altimeter reads zero", "below the ground"])
+def test_the_ground_is_missing_once_the_lander_has_sunk_on_by_the_margin(least_m):
+    """60 m from the beginning of the last ten: 41 cycles of 1.5 m, and the confirmation."""
+    assert not bool(sinking(40.0, least_m, 21 + 40 + CONFIRM - 1).raised[Monitor.GROUND_MISSING])
+    assert bool(sinking(40.0, least_m, 21 + 40 + CONFIRM + 1).raised[Monitor.GROUND_MISSING])

@@ -15,8 +15,11 @@ from perilune.constants import G0_M_S2, GM_MOON_M3_S2
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloIgnition, ApolloTarget, ApolloThrottle, PlaceOfSite
 from perilune.math.rotation import identity
 from perilune.math.vector import Vec3, vec3
+from perilune.scenario.build_descent import descent_of
+from perilune.scenario.load import load_lander
 from perilune.wire.telemetry import Mode
 
+NAMES = ("up_m", "forward_m", "up_m_s", "forward_m_s", "up_m_s2", "forward_m_s2", "forward_m_s3", "ends_s")
 FT_M, LB_KG, RATED_N = 0.3048, 0.45359237, 46706.0
 SPIN_RAD_S = 2.66170e-6
 FIRST_PASS_S, FIRST_PASS_M_S2 = 1e-3, 1e-5  # the last digits of what is compared
@@ -147,3 +150,14 @@ def test_a_braking_is_over_when_and_where_the_replay_has_it(mission):
     assert told[0] == pytest.approx(recovery_s, abs=RECOVERY_S)
     assert told[1] == pytest.approx(gate_s, abs=P64_TIME_S)
     assert told[2] == pytest.approx(height_m, abs=P64_HEIGHT_M)
+
+
+def test_the_file_flies_what_was_loaded():
+    """Its tables, through the builder; typed here from the pad load on their own, in feet where it is told so."""
+    laws = descent_of(load_lander("apollo-11"), 1.0).guidance.apollo
+    assert laws is not None
+    assert tuple(float(getattr(laws.braking, name)) for name in NAMES) == BRAKING[11]
+    assert tuple(float(getattr(laws.approach, name)) for name in NAMES) == APPROACH
+    assert float(laws.ignition.forward_m) == pytest.approx(-1432597.4 * FT_M, abs=0.1)
+    assert float(laws.braking.forward_m) == pytest.approx(-10678.596 * FT_M, abs=0.1)
+    assert (float(laws.throttle.fixed_n), float(laws.throttle.recover_n)) == pytest.approx((0.94 * RATED_N, 0.57 * RATED_N))

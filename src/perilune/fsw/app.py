@@ -37,6 +37,9 @@ TAIL_OFF_S = 2.0
 # Keeps the duration of a burn that nothing drives from being infinite.
 TINY_M_S2 = 1e-6
 
+# A lander that hovers is not taken to stay there.
+LEAST_SINK_M_S = 1.0
+
 # An abort pushes once the axis is within half a radian of its aim.
 COS_TURNED = 0.88
 
@@ -221,6 +224,8 @@ class FlightSoftware(eqx.Module):
     def _monitor(self, state: FswState, view: _View, measurements: Measurements) -> MonitorState:
         mode, delta_v = state.modes.mode, measurements.imu.delta_v_body_m_s
         burn_m_s2 = self.vehicle.burn_thrust_n(view.burn) / state.mass_kg
+        sink_m_s = jnp.maximum(-view.local.vertical_speed_m_s, LEAST_SINK_M_S)
+        hovering_kg_s = state.mass_kg * view.local.gravity_m_s2 / self.vehicle.braking_exhaust_m_s
         look = MonitorView(
             pads=jnp.sum(measurements.pad_touched.astype(float)),
             axis_lci=state.filter.nav.q_lci_body @ self.up_body,
@@ -228,6 +233,7 @@ class FlightSoftware(eqx.Module):
             flying=mode < Mode.TOUCHDOWN,
             propellant_kg=measurements.propellant_kg,
             high=mode < Mode.VERTICAL_DESCENT,
+            hovering_kg=hovering_kg_s * jnp.maximum(view.local.altitude_m, 0.0) / sink_m_s,
             accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,
             accel_counted_m_s2=delta_v.dot(self.up_body) / self.vehicle.cycle_s,
             delta_v_body_m_s=delta_v,
@@ -235,6 +241,7 @@ class FlightSoftware(eqx.Module):
             burn_age_s=measurements.clock_s - state.modes.since_s,
             burn_expected_s=view.burn.delta_v_m_s / jnp.maximum(burn_m_s2, TINY_M_S2),
             height_m=view.local.altitude_m,
+            sink_m_s=-view.local.vertical_speed_m_s,
             descending=(mode > Mode.BRAKING) & (mode < Mode.TOUCHDOWN),
         )
         return self.monitors.step(state.monitors, look)
@@ -282,7 +289,10 @@ class FlightSoftware(eqx.Module):
         if self.guidance.abort is None:
             return jnp.asarray(False)
         given_m_s = self.vehicle.braking_exhaust_m_s * jnp.log(state.mass_kg / self.vehicle.mass_dry_kg)
-        return self.monitors.calling(monitors) & self.guidance.abort.affordable(view.local, given_m_s)
+        called = self.monitors.calling(monitors)
+        if state.engines is not None and self.engine_watch is not None:
+            called = called | (self.engine_watch.calls_abort & jnp.any(state.engines.lost))
+        return called & self.guidance.abort.affordable(view.local, given_m_s)
 
     def _steer(
         self,

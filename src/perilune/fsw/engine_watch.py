@@ -39,6 +39,7 @@ class EngineWatch(eqx.Module):
     torque_max_n_m: Scalar
     confirm_s: Scalar
     acts: Flag
+    calls_abort: Flag = False  # once an engine is lost
 
     def init(self) -> EngineWatchState:
         none = jnp.zeros_like(self.thrust_n)

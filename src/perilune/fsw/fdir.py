@@ -17,6 +17,8 @@ from perilune.wire.measurements import ImuReading
 
 # Less than any burn gives, more than the pulses of attitude control.
 ORDERED_MIN_M_S2 = 0.05
+# The last metres, as believed: an altimeter that reads short may hold the belief there.
+NEAR_GROUND_M = 10.0
 # Of the fastest turn: what a turn makes of it at least, with the time to turn about, to speed up and to stop.
 FOLLOWING_SHARE = 0.25
 
@@ -30,7 +32,7 @@ class Monitor(enum.IntEnum):
     WEAK_THRUST = 3  # less counted than ordered; it only reports
     SILENT_ACCELEROMETERS = 4  # thrust ordered, and readings that never change, as zeros do; acts: ordered thrust is counted instead
     BURN_TOO_LONG = 5  # acts: the burn ends
-    GROUND_MISSING = 6  # believed to be below the ground, and nothing touched; acts: refused ranges are heard again
+    GROUND_MISSING = 6  # sinks on where the ground is believed to be, and nothing touches; acts: refused ranges are heard again
 
 
 class MonitorState(eqx.Module):
@@ -38,6 +40,7 @@ class MonitorState(eqx.Module):
     raised: Bool[Array, " monitors"]  # ever
     delta_v_body_m_s: Vec3  # of the last cycle
     aim_lci: Vec3  # of the last cycle; zero before the first
+    sunk_m: Scalar  # near the ground as believed, or below it
     excused_rad: Scalar  # of the error: what the aim's own turning made, less what a lander that follows has closed since
 
 
@@ -50,6 +53,7 @@ class MonitorView(eqx.Module):
     flying: Flag  # not down yet
     propellant_kg: Scalar  # by the gauge
     high: Flag  # before the last descent
+    hovering_kg: Scalar  # that carrying the weight takes to the ground, at the present rate of descent
     accel_ordered_m_s2: Scalar
     accel_counted_m_s2: Scalar
     delta_v_body_m_s: Vec3
@@ -57,6 +61,7 @@ class MonitorView(eqx.Module):
     burn_age_s: Scalar
     burn_expected_s: Scalar
     height_m: Scalar
+    sink_m_s: Scalar
     descending: Flag
 
 
@@ -72,32 +77,41 @@ class Monitors(eqx.Module):
     gauge_margin_kg: Scalar  # by which the gauge may read long; counted while the last descent is still to come
     accel_share_min: Scalar  # of the ordered acceleration that must be counted
     burn_time_factor: Scalar  # of its expected duration that a burn may take
-    ground_margin_m: Scalar  # by which the believed height may be below zero
+    ground_margin_m: Scalar  # that it may sink on near the ground, beyond the last metres
     cycle_s: Scalar
     aborting: Bool[Array, " monitors"] | None = None  # which of them call for an abort
 
     def init(self) -> MonitorState:
-        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), jnp.zeros(()))
+        return MonitorState(
+            jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), jnp.zeros(()), jnp.zeros(())
+        )
 
     def step(self, state: MonitorState, view: MonitorView) -> MonitorState:
         ordered = view.accel_ordered_m_s2 > ORDERED_MIN_M_S2
         same = (view.delta_v_body_m_s - state.delta_v_body_m_s).norm_squared() == 0.0
         off_rad = computed_once(_apart_rad(view.axis_lci, view.aim_lci))
         excused_rad = self._excused_rad(state, view, off_rad)
+        near = view.descending & (view.height_m < NEAR_GROUND_M)
+        sunk_m = jnp.where(near, state.sunk_m + jnp.maximum(view.sink_m_s, 0.0) * self.cycle_s, 0.0)
         condition = jnp.stack(
             [
                 view.pads >= self.pads_needed,
                 view.flying & (off_rad - excused_rad > self.attitude_error_max_rad),
-                view.propellant_kg < self.propellant_min_kg + jnp.where(view.high, self.gauge_margin_kg, 0.0),
+                view.propellant_kg < self._least_kg(view),
                 ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
                 ordered & same,
                 view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
-                view.descending & (view.height_m < -self.ground_margin_m),
+                sunk_m > NEAR_GROUND_M + self.ground_margin_m,
             ]
         )
         count = jnp.where(condition, state.count + 1.0, 0.0)
         raised = state.raised | (count >= self.confirm_cycles)
-        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, excused_rad)
+        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, sunk_m, excused_rad)
+
+    def _least_kg(self, view: MonitorView) -> Scalar:
+        """In the last metres what suffices for them is enough."""
+        late_kg = jnp.minimum(self.propellant_min_kg, view.hovering_kg)
+        return jnp.where(view.high, self.propellant_min_kg + self.gauge_margin_kg, late_kg)
 
     def _excused_rad(self, state: MonitorState, view: MonitorView, off_rad: Scalar) -> Scalar:
         """Grows and shrinks with the error as the aim turns, and is to be closed at a rate that control keeps."""

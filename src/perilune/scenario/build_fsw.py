@@ -145,6 +145,7 @@ def _navigation(file: MissionFile, ephemeris: Ephemeris, below: tuple[GroundBeli
             velocimeter_range=descent.gates[0],
         ),
         cycle_s=float(file.flight_software.cycle_s),
+        gap_max_s=None if file.flight_software.restart is None else float(file.flight_software.restart.longest_s),
         batch_axis=LANDERS,
     )
 

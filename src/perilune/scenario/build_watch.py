@@ -4,6 +4,7 @@ import math
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 
 from perilune.fsw.engine_watch import EngineWatch
 from perilune.fsw.fdir import Monitor, Monitors
@@ -13,6 +14,8 @@ from perilune.scenario.schema_flight import LandingMonitors
 
 # Torque that the observer of disturbances follows: enough for landers of one or two tonnes, six sigma of an engine of 3 kN that pushes askew.
 DISTURBANCE_MAX_N_M = 100.0
+# Engines so near to each other's circle, or to the place across, stand there.
+NEAR_M = 0.05
 # Of monitors, where the file says nothing.
 BURN_TIME_FACTOR = 1.15
 GROUND_MARGIN_M = 50.0
@@ -28,23 +31,28 @@ def engine_watch(file: MissionFile) -> EngineWatch | None:
     settings = file.flight_software.engine_out
     if settings is None:
         return None
+    abort = getattr(file.flight_software, "abort", None)
     place_m = np.concatenate([engine_places(group) for group in file.engines])
-    # In a ring of an even number, four or more, each engine has one across from it.
-    opposite, first = np.zeros((len(place_m), len(place_m))), 0
-    for group in file.engines:
-        if group.count >= 4 and group.count % 2 == 0 and group.ring_radius_m > 0.0:
-            block = slice(first, first + group.count)
-            opposite[block, block] = np.roll(np.eye(group.count), group.count // 2, axis=1)
-        first += group.count
     return EngineWatch(
         thrust_n=jnp.asarray(per_unit(file.engines, "thrust_n") * float(file.belief.thrust_scale or 1.0)),
         x_m=jnp.asarray(place_m[:, 0]),
         y_m=jnp.asarray(place_m[:, 1]),
-        opposite=jnp.asarray(opposite),
+        opposite=jnp.asarray(_opposite(file, place_m[:, :2])),
         torque_max_n_m=disturbance_max_n_m(file),
         confirm_s=float(settings.confirm_s),
         acts=jnp.asarray(bool(settings.act)),
+        calls_abort=jnp.asarray(abort is not None and "engine_lost" in abort.monitors),
     )
+
+
+def _opposite(file: MissionFile, place_m: Float[np.ndarray, "engines 2"]) -> Float[np.ndarray, "engines engines"]:
+    """In a ring of four or more, of one group or of several that burn alike, each engine has one across from it."""
+    of_modes = [frozenset(group.used_in) for group in file.engines for _ in range(group.count)]
+    alike = np.array([[one == other for other in of_modes] for one in of_modes])
+    off_axis_m = np.linalg.norm(place_m, axis=1)
+    same_ring = alike & (np.abs(off_axis_m[:, None] - off_axis_m[None, :]) < NEAR_M) & (off_axis_m[:, None] > NEAR_M)
+    across = same_ring & (np.linalg.norm(place_m[:, None, :] + place_m[None, :, :], axis=2) < NEAR_M)
+    return np.where(across & (np.sum(same_ring, axis=1) >= 4)[:, None], 1.0, 0.0)
 
 
 def monitors(file: MissionFile) -> Monitors:

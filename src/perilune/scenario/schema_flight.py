@@ -11,7 +11,7 @@ from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
 Scale: TypeAlias = Annotated[Number, Within(0.5, 2, "a factor on the nominal value")]
 DeviceCommand: TypeAlias = Literal["accelerometers_on", "altimeter_on", "velocimeter_on"]
 Acting: TypeAlias = Literal["attitude_diverged", "propellant_low", "silent_accelerometers", "burn_too_long", "ground_missing"]
-Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers"]
+Aborting: TypeAlias = Literal["attitude_diverged", "propellant_low", "weak_thrust", "silent_accelerometers", "engine_lost"]
 Slope: TypeAlias = Annotated[Number, Within(1e-4, 1, "a tangent")]
 Cycle: TypeAlias = Annotated[Number, Within(0.02, 1, "seconds")]
 
@@ -203,7 +203,8 @@ class LandingMonitors(Monitors):
     secure_s: NonNegative = Field(description="from touchdown to the surface mode")
     pads_needed: Count = Field(default=1, description="that must report a touch")
     ground_margin_m: Positive | None = Field(
-        default=None, description="by which the believed height may be below zero before the ground counts as missing; 50 if not given"
+        default=None,
+        description="that it may sink on in the last metres, as believed, before the ground counts as missing; 50 if not given",
     )
 
 
@@ -212,6 +213,14 @@ class EngineOut(Table):
 
     confirm_s: Positive
     act: bool = True
+
+
+class Restart(Table):
+    """A warm restart: what the computer knew is carried over the gap by gravity alone."""
+
+    longest_s: Positive = Field(
+        description="a longer gap of the onboard clock is taken for a jump of the clock, as every gap is without this table"
+    )
 
 
 class Abort(Table):
@@ -232,6 +241,7 @@ class FlightSoftware(Table):
     attitude: Attitude
     monitors: Monitors
     engine_out: EngineOut | None = None
+    restart: Restart | None = None
 
 
 class LandingSoftware(FlightSoftware):

@@ -7,6 +7,7 @@ Kalman filter (2017).
 import dataclasses
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -29,8 +30,10 @@ from perilune.fsw.navigation.ground import (
     step_of_ground,
 )
 from perilune.fsw.navigation.propagation import (
+    CYCLE_MAX_S,
     believable_cycle_s,
     central_accel_m_s2,
+    coasted,
     covariance_after,
     extended,
     level_velocity_m_s,
@@ -53,6 +56,7 @@ from perilune.fsw.navigation.sensors import (
 from perilune.fsw.navigation.state import (
     AXES_OF_ATTITUDE,
     AXES_OF_TERRAIN,
+    AXES_OF_VELOCITY,
     IDENTITY,
     STATES,
     TERRAIN,
@@ -75,6 +79,9 @@ from perilune.types import Flag, Scalar
 from perilune.wire.measurements import ImuReading, Measurements
 from perilune.wire.uplink import StateVector
 
+# What nobody knows of a gap, 1 sigma: how fast the body turned once nothing held it against engines that fade, and what these still gave.
+GAP_RATE_RAD_S, TAIL_M_S = 0.0175, 1.0
+
 
 class NavigationFilter(eqx.Module):
     """Beliefs and settings; nothing here changes in flight.
@@ -94,6 +101,7 @@ class NavigationFilter(eqx.Module):
     gravity: GravityBelief
     gates: GatePolicies
     cycle_s: Scalar
+    gap_max_s: Scalar | None = None  # a longer gap of the clock is a jump; without it every gap is
     # Name of the batch's `vmap` axis: with it, what no lander of the batch has heard is not computed. It never changes a result.
     batch_axis: str | None = eqx.field(static=True, default=None)
 
@@ -127,10 +135,24 @@ class NavigationFilter(eqx.Module):
 
     def propagate(self, state: FilterState, imu: ImuReading, clock_s: Scalar, thrusting: Flag) -> FilterState:
         """Every cycle: the estimate by the increments since the last."""
+        state = self._over_gap(state, clock_s)
         dt_s = believable_cycle_s(clock_s - state.clock_s, self.cycle_s)
         nav = mechanised(state.nav, imu, state.perturbation_lci_m_s2, self.gravity.gm_m3_s2, dt_s, thrusting)
         since = extended(state.since, dt_s, thrusting)
         return dataclasses.replace(state, nav=nav, clock_s=clock_s, since=since)
+
+    def _over_gap(self, state: FilterState, clock_s: Scalar) -> FilterState:
+        """After a restart: the estimate and the clock carried to a cycle before now."""
+        if self.gap_max_s is None:
+            return state
+        elapsed_s = clock_s - state.clock_s
+        restarted = (elapsed_s > CYCLE_MAX_S) & (elapsed_s <= self.gap_max_s)
+        gap_s = jnp.where(restarted, elapsed_s - self.cycle_s, 0.0)
+        nav = coasted(state.nav, state.perturbation_lci_m_s2, self.gravity.gm_m3_s2, gap_s)
+        nav = jax.tree.map(lambda new, old: jnp.where(restarted, new, old), nav, state.nav)
+        since = extended(state.since, gap_s, jnp.asarray(False))
+        doubt = (GAP_RATE_RAD_S * gap_s) ** 2 * AXES_OF_ATTITUDE + jnp.where(restarted, TAIL_M_S**2, 0.0) * AXES_OF_VELOCITY
+        return dataclasses.replace(state, nav=nav, P=state.P + IDENTITY * doubt, clock_s=state.clock_s + gap_s, since=since)
 
     def refresh_gravity(self, state: FilterState) -> FilterState:
         """Now and then: the part of gravity that is dear, held until the next time."""
