@@ -59,7 +59,7 @@ def campaign(mission: str | Path, out: str | Path | None = None, how: How | None
     wanted, how = asked_of(mission, changes), how or How()
     with kept_programs(how.keep_in) as programs:
         squadron = Squadron(wanted, programs)
-        folder = _new(out, f"{squadron.file.name}-{wanted.cases}")
+        folder = new_folder(out, SHELF, f"{squadron.file.name}-{wanted.cases}")
         _told(folder, squadron)
         return _flown(squadron, folder, how)
 
@@ -134,18 +134,18 @@ def crew_of(squadron: Squadron, table: CaseTable, how: How) -> Iterator[Crew]:
         return
     if table.count() < squadron.asked.chunks:
         squadron.prepare()  # before the clock of the flights runs
-    count = how.workers or _cores()
+    count = how.workers or cores()
     with ThreadPoolExecutor(max_workers=count) as threads:
         yield Crew(threads, squadron.fly, count)
 
 
-def _cores() -> int:
+def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _new(wanted: str | Path | None, stem: str) -> Path:
+def new_folder(wanted: str | Path | None, shelf: Path, stem: str) -> Path:
     """A folder made just now: the one wanted, or the next free number on the shelf."""
-    places: Iterable[Path] = (SHELF / f"{stem}-{number:03d}" for number in range(1, 100_000)) if wanted is None else (Path(wanted),)
+    places: Iterable[Path] = (shelf / f"{stem}-{number:03d}" for number in range(1, 100_000)) if wanted is None else (Path(wanted),)
     for folder in places:
         try:
             folder.mkdir(parents=True)

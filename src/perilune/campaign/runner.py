@@ -24,6 +24,7 @@ from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome, Verdict
 
 WIDTH = 128
+OUTSIDE = "outside the ellipse"
 
 Watch = Callable[[float], None]
 
@@ -173,7 +174,7 @@ def odds(plan: Flightplan, rows: Sequence[Case]) -> Odds:
     ellipse = half_axes_m(plan)
     reasons = [reason(plan.lander, row) for row in rows]
     fine = [why == "" and row.within(ellipse) for row, why in zip(rows, reasons, strict=True)]
-    failures = Counter(why or "outside the ellipse" for why, good in zip(reasons, fine, strict=True) if not good)
+    failures = Counter(why or OUTSIDE for why, good in zip(reasons, fine, strict=True) if not good)
     return Odds(len(rows), sum(fine), failures)
 
 

@@ -12,7 +12,7 @@ from perilune.campaign.asked import Asked
 from perilune.campaign.design import flight_seeds, vectors
 from perilune.campaign.inputs import Input, inputs_of, tracked_tick
 from perilune.campaign.overlay import with_settings
-from perilune.campaign.runner import Case, azimuth_rad, cases_of, half_axes_m, reason, verdicts
+from perilune.campaign.runner import OUTSIDE, Case, azimuth_rad, cases_of, half_axes_m, reason, verdicts
 from perilune.campaign.table import Columns
 from perilune.faults.words import rows_of
 from perilune.math.calling import Call
@@ -78,6 +78,17 @@ class Squadron:
         rows = cases_of(self.plan, [int(seed) for seed in seeds], verdicts(self.plan, fleet, call))
         return self._columns(first, rows, numbers)
 
+    def why_not(self, numbers: np.ndarray, seeds: np.ndarray) -> list[str]:
+        """Why flights fail that are given these numbers [flight, input] and draw all else from these seeds; empty for one that lands.
+
+        No more of them than the width of the campaign.
+        """
+        width, ellipse, ways = self.asked.width, half_axes_m(self.plan), tuple(each.way for each in self.inputs)
+        given = Given(jnp.asarray(_filled(numbers, width)), ways)
+        fleet = fleet_of(self.plan.mission, self.plan.spread, jnp.asarray(_filled(seeds, width)), self.programs, given)
+        rows = cases_of(self.plan, seeds.tolist(), verdicts(self.plan, fleet, self.lanes))
+        return [reason(self.file, row) or ("" if row.within(ellipse) else OUTSIDE) for row in rows]
+
     def fleet(self, first: int, count: int) -> tuple[sim.Fleet, np.ndarray]:
         """The batch, and what its cases are given or draw, as standard normal numbers [case, input]."""
         numbers, told = vectors(self.asked, self.inputs, first, count, self.tick)
@@ -116,7 +127,7 @@ class Squadron:
             "seed": np.array([row.seed for row in rows]),
             "outcome": np.array([row.outcome.name.lower() for row in rows]),
             "landed": fine & inside,
-            "reason": np.array([why or ("" if near else "outside the ellipse") for why, near in zip(whys, inside, strict=True)]),
+            "reason": np.array([why or ("" if near else OUTSIDE) for why, near in zip(whys, inside, strict=True)]),
             **values,
             "east_m": along_m * np.sin(azimuth) + across_m * np.cos(azimuth),
             "north_m": along_m * np.cos(azimuth) - across_m * np.sin(azimuth),

@@ -11,7 +11,7 @@ import typer
 from rich.padding import Padding
 from rich.table import Table
 
-from perilune.cli import campaigns
+from perilune.cli import campaigns, hunts
 from perilune.cli.terminal import bad_input_told, console_of, faults_begun, keep_compiled_programs, missions_begun, plain
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import catalogue, load, load_lander, variant_of
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command()(campaigns.campaign)
 app.command()(campaigns.compare)
 app.command()(campaigns.replay)
+app.command()(hunts.hunt)
 
 
 @app.command()
