@@ -1,40 +1,194 @@
-"""The real flight beside this one: what was planned, what was flown, and what this flight did."""
+"""The real flight beside this one: what was planned, what was flown, what this flight did, and by how much it differs."""
 
 import re
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from perilune.report.record import Record
+from perilune.scenario.schema_place import Observed, ObservedEvent, ObservedFigure
 from perilune.wire.telemetry import Mode
+
+NONE = "–"
+FIGURE_HEADINGS = ("figure", "planned", "real flight", "this flight", "difference", "source")
+EVENT_HEADINGS = ("event", "plan of the desk (UTC)", "real flight (UTC)", "this flight (UTC)", "difference", "source")
+NOTE = (
+    "Difference: this flight less the real one; where the real one left no figure, less the plan (“to plan”). "
+    "The desk is this program's own plan, made before the launch."
+)
 
 # Figures of mission files that a recording can answer, by the words of their names.
 SPEED_AT_HEIGHT = re.compile(r"^speed at (?P<height>[\d.]+) (?P<unit>km|m)\b")
 METRES = {"m": 1.0, "km": 1000.0}
 
+# Decimals of a row by its largest number.
+DECIMALS = ((1000.0, 0), (10.0, 1), (1.0, 2))
+DECIMALS_SMALL, DECIMALS_MAX = 3, 6
 
-def answered(name: str, unit: str, result: dict[str, Any], record: Record) -> str:
-    """What this flight did where a mission file's figure tells of the real one; a dash where a recording cannot tell."""
-    if (here := _told(name, result)) is not None:
-        return here
+# Words of mission files for events of a flight, and the burn, or the event, that they tell of.
+BURN_WORDS = (
+    (re.compile(r"lunar orbit insertion\b"), "lunar orbit insertion"),
+    (re.compile(r"burn for the pre-landing orbit\b|leaves the .* orbit\b"), "descent orbit"),
+)
+EVENT_WORDS = (
+    (re.compile(r"ignition\b|(powered )?braking (burn )?starts\b|powered descent starts\b"), "braking"),
+    (re.compile(r"touchdown\b"), "contact"),
+    (re.compile(r"propellant out, free fall\b"), "free_fall"),
+)
+# These tell of the same event as this flight's touch only if it was a crash too.
+CRASH_WORDS = re.compile(r"impact\b|signal ends\b")
+MINUTE_S, HOUR_S, DAY_S = 60.0, 3600.0, 86400.0
+
+
+class Row(NamedTuple):
+    """Numbers of one figure in its unit; None: there is none."""
+
+    planned: float | None
+    desk: float | None
+    real: float | None
+    here: float | None
+    decimals: int
+
+    @property
+    def to_plan(self) -> bool:
+        """Whether there is no real figure to compare with, but a plan."""
+        return self.real is None and (self.planned is not None or self.desk is not None)
+
+    @property
+    def against(self) -> float | None:
+        """What this flight is compared with."""
+        return next((value for value in (self.real, self.planned, self.desk) if value is not None), None)
+
+
+def figure_rows(observed: Observed, result: dict[str, Any], record: Record) -> list[tuple[str, ...]]:
+    """Rows under `FIGURE_HEADINGS`."""
+    return [_figure_row(each, result, record) for each in observed.figures]
+
+
+def _figure_row(figure: ObservedFigure, result: dict[str, Any], record: Record) -> tuple[str, ...]:
+    unit, told = figure.unit, _told(figure.name, result)
+    desk, here = told.get("planned_here"), answered(figure.name, unit, result, record)
+    row = Row(figure.planned, desk, figure.flown, here, _decimals(figure.planned, desk, figure.flown, here))
+    return (
+        figure.name,
+        _planned(row, unit),
+        _given(row.real, unit),
+        _cell(here, unit, row.decimals),
+        _difference(figure, row),
+        figure.source or "",
+    )
+
+
+def answered(name: str, unit: str, result: dict[str, Any], record: Record) -> float | None:
+    """What this flight did where a mission file's figure tells of the real one, in the figure's unit; None where nothing tells."""
+    if (here := _told(name, result).get("flown_here")) is not None:
+        return float(here)
     value = _value(name.lower(), result, record)
-    return "–" if value is None else f"{value / METRES.get(unit, 1.0):.3g} {unit}"
+    return None if value is None else value / METRES.get(unit, 1.0)
 
 
-def _told(name: str, result: dict[str, Any]) -> str | None:
-    """What the result itself says of a figure: as planned here, and as flown."""
-    rows = (row for row in result.get("observed", {}).get("figures", ()) if row["name"] == name)
-    row = next(rows, {})
-    told = [(row.get("flown_here"), ""), (row.get("planned_here"), " planned")]
-    words = [f"{value:.4g} {row['unit']}{which}" for value, which in told if value is not None]
-    return ", ".join(words) or None
+def _told(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """The result's own row of a figure, as planned and as flown here."""
+    return next((row for row in result.get("observed", {}).get("figures", ()) if row["name"] == name), {})
 
 
-def braking_utc(result: dict[str, Any], event: str) -> str:
-    """When this flight began to brake, beside the event that says so of the real one."""
-    if not event.lower().startswith("braking burn starts"):
-        return ""
-    return next((str(each["utc"]) for each in result.get("events", ()) if each["name"] == "braking"), "")
+def _decimals(*values: float | None) -> int:
+    """As many as the largest number needs, and no fewer than the published ones have; so that a row's numbers can be subtracted by eye."""
+    largest = max((abs(value) for value in values if value is not None), default=0.0)
+    needed = next((decimals for least, decimals in DECIMALS if largest >= least), DECIMALS_SMALL)
+    planned, _, real, _ = values
+    return max([needed, *(_own_decimals(value) for value in (planned, real) if value is not None)])
+
+
+def _own_decimals(value: float) -> int:
+    """Of a published number as it stands in the mission file."""
+    return len(f"{value:.{DECIMALS_MAX}f}".rstrip("0").partition(".")[2])
+
+
+def _given(value: float | None, unit: str) -> str:
+    """A published number, no more exact than it was published."""
+    return NONE if value is None else f"{value:,.{_own_decimals(value)}f} {unit}"
+
+
+def _cell(value: float | None, unit: str, decimals: int) -> str:
+    return NONE if value is None else f"{round(value, decimals) + 0.0:,.{decimals}f} {unit}"  # no minus before zero
+
+
+def _planned(row: Row, unit: str) -> str:
+    """The real flight's plan, and the desk's."""
+    desk = "" if row.desk is None else f"desk {_cell(row.desk, unit, row.decimals)}"
+    return ", ".join(told for told in ("" if row.planned is None else _given(row.planned, unit), desk) if told) or NONE
+
+
+def _difference(figure: ObservedFigure, row: Row) -> str:
+    if row.here is None or row.against is None:
+        return NONE
+    # Of the rounded numbers, so that it is the difference of what the row shows.
+    less = round(row.here, row.decimals) - round(row.against, row.decimals)
+    if figure.name.startswith("longitude"):
+        less = (less + 180.0) % 360.0 - 180.0
+    return f"{round(less, row.decimals) + 0.0:+,.{row.decimals}f} {figure.unit}{' (to plan)' if row.to_plan else ''}"
+
+
+def event_rows(observed: Observed, result: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Rows under `EVENT_HEADINGS`."""
+    return [_event_row(each, result, each.source or observed.source or "") for each in observed.events]
+
+
+def _event_row(event: ObservedEvent, result: dict[str, Any], source: str) -> tuple[str, ...]:
+    planned, here = _moments(event.name.lower(), result)
+    difference = NONE if here is None else time_difference((here - event.utc).total_seconds())
+    return event.name, _date(planned, tenths=False), _date(event.utc, tenths=False), _date(here, tenths=True), difference, source
+
+
+def _moments(name: str, result: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """(by the desk, in this flight) when what a mission file's event tells of was; None where it was not, or cannot be told."""
+    for words, burn in BURN_WORDS:
+        if words.match(name):
+            return _of_burn(burn, result)
+    if CRASH_WORDS.match(name):
+        return None, _of_event("contact", result) if result["outcome"] == "crashed" else None
+    return None, next((_of_event(event, result) for words, event in EVENT_WORDS if words.match(name)), None)
+
+
+def _of_burn(name: str, result: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """The first burn whose name begins so; a flight from its last orbit has one burn, without a name."""
+    burns = result.get("burns", ())
+    if not burns:
+        return None, _of_event("burn", result) if name == "descent orbit" else None
+    burn = next((each for each in burns if each["name"].startswith(name)), {})
+    planned, flown = burn.get("planned"), burn.get("flown")
+    return _read(planned["utc"]) if planned else None, _read(flown["utc"]) if flown else None
+
+
+def _of_event(name: str, result: dict[str, Any]) -> datetime | None:
+    return next((_read(str(each["utc"])) for each in result.get("events", ()) if each["name"] == name), None)
+
+
+def _read(utc: str) -> datetime:
+    return datetime.fromisoformat(utc)
+
+
+def _date(moment: datetime | None, tenths: bool) -> str:
+    """To a second, or to a tenth of one."""
+    if moment is None:
+        return NONE
+    rounded = moment + timedelta(milliseconds=50 if tenths else 500)
+    return f"{rounded:%Y-%m-%d %H:%M:%S}" + (f".{rounded.microsecond // 100_000}" if tenths else "")
+
+
+def time_difference(seconds: float) -> str:
+    """Signed, in the two largest units that it has; under a minute to a tenth of a second."""
+    sign, size_s = "-" if seconds < 0.0 else "+", abs(seconds)
+    if round(size_s, 1) < MINUTE_S:
+        return f"{sign}{size_s:.1f} s"
+    for unit_s, word, part_s, part in ((DAY_S, "d", HOUR_S, "h"), (HOUR_S, "h", MINUTE_S, "min"), (MINUTE_S, "min", 1.0, "s")):
+        parts = round(size_s / part_s)
+        if parts * part_s >= unit_s:
+            whole, rest = divmod(parts, round(unit_s / part_s))
+            return f"{sign}{whole} {word} {rest} {part}"
+    return f"{sign}{size_s:.0f} s"
 
 
 def _value(name: str, result: dict[str, Any], record: Record) -> float | None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from perilune.report import figures, figures_ground, figures_mission, figures_navigation
-from perilune.report.history import answered, braking_utc
+from perilune.report.history import EVENT_HEADINGS, FIGURE_HEADINGS, NOTE, event_rows, figure_rows
 from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
@@ -330,31 +330,10 @@ def _history(story: Story) -> str:
     if observed is None:
         return ""
     told = f'<p class="note">The real flight: {word(observed.outcome)}; {escape(observed.cause)} ({escape(observed.source or "")}).</p>'
-    rows = [
-        (
-            each.name,
-            _or_dash(each.planned, each.unit),
-            _or_dash(each.flown, each.unit),
-            answered(each.name, each.unit, result, story.record),
-            each.source or "",
-        )
-        for each in observed.figures
-    ]
-    events = [
-        (
-            f"{each.utc:%Y-%m-%d %H:%M:%S}",
-            each.name,
-            braking_utc(result, each.name)[:19].replace("T", " ") or "–",
-            each.source or observed.source or "",
-        )
-        for each in observed.events
-    ]
-    figures_table = _table(("figure", "planned", "real flight", "this flight", "source"), rows) if rows else ""
-    return _section("Beside the real flight", told + figures_table + _table(("UTC", "real flight", "this flight", "source"), events))
-
-
-def _or_dash(value: float | None, unit: str) -> str:
-    return "–" if value is None else f"{value:g} {unit}"
+    note = f'<p class="note">{escape(NOTE)}</p>'
+    figures_table = _table(FIGURE_HEADINGS, figure_rows(observed, result, story.record), "beside") if observed.figures else ""
+    events_table = _table(EVENT_HEADINGS, event_rows(observed, result), "beside") if observed.events else ""
+    return _section("Beside the real flight", told + note + figures_table + events_table)
 
 
 def _assumed(mission: MissionFile) -> str:
@@ -389,7 +368,7 @@ def _section(title: str, inside: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{inside}</section>"
 
 
-def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]], style: str = "plain") -> str:
     head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
     lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    return f'<table class="{style}"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>'
