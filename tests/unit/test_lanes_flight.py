@@ -110,6 +110,14 @@ def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, healthy):
     assert flown == [sim.no_record, len]
 
 
+def test_a_coast_after_ticks_in_lanes_is_flown_by_a_program_that_is_kept(healthy):
+    """States come out of lanes as numpy's arrays; programs that are kept know JAX's."""
+    asked = []
+    caller = InLanes(lambda fleet, states: None, lambda function, *arguments: asked.append(jax.tree.leaves(arguments)))
+    caller(sim.sleep, healthy.fleet, jax.tree.map(np.asarray, healthy.last), jnp.asarray(0), jnp.asarray(100))
+    assert len(asked) == 1 and all(isinstance(leaf, jax.Array) for leaf in asked[0] if eqx.is_array(leaf))
+
+
 def test_threads_with_fleets_of_their_own_do_not_mix(healthy):
     """Each is flown with what is its own, however they take turns."""
     both, seen = threading.Barrier(2), []

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from perilune.scenario.brought import hashes
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.native import NotBuilt, compiler, lanes
 from perilune.scenario.programs import kept_programs
+from perilune.scenario.shelf import surroundings
 from perilune.sim.recording import manifest
 
 SHELF, MANIFEST = Path("campaigns"), "manifest.json"
@@ -91,6 +93,8 @@ def refuse_other_mission(squadron: Squadron, told: dict[str, Any], folder: Path)
     now = {"mission_sha256": squadron.file.sha256, "files_brought": hashes(squadron.file)}
     if any(now[key] != told.get(key) for key in now):
         raise ScenarioError(f"{folder}: the mission '{squadron.asked.mission}' is not what was flown there; its file has changed")
+    if told.get("surroundings") != surroundings():
+        print(f"perilune: {folder} was flown by another version, or on another kind of processor: last bits will differ", file=sys.stderr)
 
 
 def _told(folder: Path, squadron: Squadron) -> None:
@@ -100,6 +104,7 @@ def _told(folder: Path, squadron: Squadron) -> None:
         "inputs": [asdict(each) | {"column": each.column} for each in squadron.inputs],
         "files_brought": hashes(squadron.file),
         "ticks_by": _ticks_by(),
+        "surroundings": surroundings(),
     }
     written(folder / MANIFEST, json.dumps(manifest(squadron.file.text, chosen), indent=2, default=str) + "\n")
 

@@ -80,7 +80,8 @@ class InLanes:
 
     def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if function is not fly_chunk or arguments[3] is not no_record:
-            return self._beneath(function, *arguments)
+            # What comes out of lanes is numpy's; a program that is kept is found by JAX's arrays.
+            return self._beneath(function, *(jax.tree.map(_of_jax, each) for each in arguments))
         fleet, states, first_tick, _ = arguments
         aboard = getattr(self._here, "aboard", None)
         if aboard is None or aboard.fleet is not fleet:
@@ -88,6 +89,10 @@ class InLanes:
         if aboard.library is None:
             return self._beneath(function, *arguments)
         return _flown(aboard.library, aboard, states, int(first_tick)), None
+
+
+def _of_jax(leaf: Any) -> Any:
+    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 def _aboard(fleet: Fleet, library: Library | None) -> _Aboard:
