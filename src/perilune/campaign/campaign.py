@@ -132,8 +132,10 @@ def _flown(squadron: Squadron, folder: Path, how: How) -> Campaign:
 def crew_of(squadron: Squadron, table: CaseTable, how: How) -> Iterator[Crew]:
     """Threads of this process: the program in C leaves them free of each other. Or the workers of a dask cluster."""
     if how.scheduler is not None:
-        from perilune.campaign.cluster import cluster
+        from perilune.campaign.cluster import LOCAL, cluster
 
+        if how.scheduler == LOCAL and how.keep_in is not None and table.count() < squadron.asked.chunks:
+            squadron.prepare()  # what is kept is made once, not by each of its processes
         with cluster(squadron, how.scheduler, how.workers, how.keep_in) as crew:
             yield crew
         return

@@ -152,7 +152,7 @@ def _touchdown(result: dict[str, Any], rows: Columns, ground: tuple[ReliefMap, A
             axes.set(xlabel=f"east of the target [{unit}]", ylabel=f"north of the target [{unit}]")
         wide.set_title("Over relief, as one case sees it")
         close.set_title("The 95 % ellipse")
-        close.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", markerscale=2.5)
+        close.legend(loc="upper right", frameon=True, framealpha=0.85, edgecolor="none", markerscale=1.8)
         return svg(figure)
 
 
@@ -178,7 +178,7 @@ def _places(axes: Axes, told: dict[str, Any], rows: Columns, scale: float) -> No
         axes.plot(
             east, north, ls="none", marker="o", ms=2.2, mew=0, alpha=0.55, color=colour, label=outcome.replace("_", " "), rasterized=True
         )
-    axes.plot(0, 0, marker="+", ms=12, mew=1.6, color=INK, ls="none", label="target")
+    axes.plot(0, 0, marker="+", ms=8, mew=1.4, color=INK, ls="none", label="target")
     major_m, minor_m = told["half_axes_95_m"]
     centre = (scale * told["east_m"], scale * told["north_m"])
     shape = Ellipse(centre, 2 * scale * minor_m, 2 * scale * major_m, angle=-told["azimuth_deg"], fill=False, ec=BELIEF, lw=1.4)
