@@ -9,22 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from perilune.constants import RADIUS_EARTH_M, RADIUS_MOON_M
-from perilune.moon.ephemeris import load_ephemeris
 from perilune.report import style
-from perilune.trajectory.desk import radii
+from perilune.report.window_figure import window_figure, window_map
 from perilune.trajectory.flightpath import MissionPlan
 from perilune.trajectory.orbit_files import Segment, segments
-from perilune.trajectory.windows import Costs, costs
 
 KM, MM = 1e-3, 1e-6  # kilometres and megametres in a metre
 DAY_S = 86400.0
 # Height over the Moon up to which the close view and the heights look.
 CLOSE_M = 20e6
 POINTS = 1500
-# The contour plot: days of departure and times of flight about the planned ones, and how fine.
-WINDOW_DAYS, FLIGHT_DAYS, GRID = 15.0, (3.0, 7.0), (241, 121)
-# Steps of the contours of injection, insertion and both [m/s], and how many.
-CONTOURS_M_S, CONTOURS = (5.0, 20.0, 20.0), 12
 
 
 class Axes2(NamedTuple):
@@ -108,26 +102,6 @@ def _heights(axes: Axes, plan: MissionPlan, segment: Segment, colour: str) -> No
     axes.plot(days[near], KM * height_m[near], color=colour, linewidth=0.8)
 
 
-def window_costs(plan: MissionPlan) -> tuple[np.ndarray, np.ndarray, Costs]:
-    """Days of departure from the planned one, days of flight, and costs on their grid (flight by departure)."""
-    begin = plan.order.launch.injection.after(-WINDOW_DAYS * DAY_S)
-    ephemeris = load_ephemeris(begin, (2.0 * WINDOW_DAYS + FLIGHT_DAYS[1]) * DAY_S)
-    departures_d, flights_d = np.linspace(-WINDOW_DAYS, WINDOW_DAYS, GRID[0]), np.linspace(*FLIGHT_DAYS, GRID[1])
-    departures_s = (departures_d[None, :] + WINDOW_DAYS) * DAY_S
-    return departures_d, flights_d, costs(ephemeris, departures_s, departures_s + flights_d[:, None] * DAY_S, radii(plan.order))
-
-
 def launch_windows(plan: MissionPlan) -> Figure:
-    """Injection and insertion over dates of departure and times of flight: impulses, patched conics."""
-    departures_d, flights_d, cost = window_costs(plan)
-    flown_d = (plan.perilune_s - plan.order.launch.injection.seconds_since(plan.epoch)) / DAY_S
-    names = ("Injection", "Insertion", "Both")
-    with style.drawing(columns=3, height_in=3.8) as (figure, all_axes):
-        grids = (cost.injection_m_s, cost.insertion_m_s, cost.total_m_s)
-        for axes, name, values, step_m_s in zip(all_axes, names, grids, CONTOURS_M_S, strict=True):
-            levels = step_m_s * (np.floor(float(np.nanmin(values)) / step_m_s) + np.arange(1, CONTOURS + 1))
-            lines = axes.contour(departures_d, flights_d, values, levels=levels, cmap="viridis", linewidths=0.9)
-            axes.clabel(lines, levels[::2], fmt="%.0f", fontsize=7)
-            axes.plot(0.0, flown_d, marker="o", color=style.BAD)
-            axes.set(xlabel="days from the planned departure", ylabel="days of flight", title=f"{name} [m/s]")
-    return figure
+    """Injection and insertion over dates of departure and arrival: impulses, patched conics."""
+    return window_figure(window_map(plan.order, plan.epoch.after(plan.perilune_s)))
