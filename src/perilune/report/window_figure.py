@@ -73,7 +73,7 @@ def window_figure(found: WindowMap) -> Figure:
     start = float(mdates.date2num(_calendar(found.order.launch.injection)))
     with style.drawing(columns=3, height_in=5.4) as (figure, all_axes):
         figure.suptitle(words(found), x=0.01, ha="left", fontsize=9)
-        grids = (found.cost.injection_m_s, found.cost.insertion_m_s, found.cost.total_m_s)
+        grids = [np.asarray(grid) for grid in (found.cost.injection_m_s, found.cost.insertion_m_s, found.cost.total_m_s)]
         for axes, name, values, step_m_s in zip(all_axes, NAMES, grids, CONTOURS_M_S, strict=True):
             _contours(figure, axes, (start + departures_d, start + arrivals_d), values[:, shown], step_m_s)
             _flight_times(axes, start, found)
