@@ -1,4 +1,7 @@
-"""One real campaign of sixteen: by one worker and by two, in the open, and one case of it again."""
+"""One real campaign of sixteen: by one worker and by two, in the open, and one case of it again. Two minutes where nothing is kept.
+
+PYTHONPATH=tests:tests/unit pytest benchmarks/real_campaign.py
+"""
 
 import numpy as np
 import pytest
