@@ -15,7 +15,7 @@ from perilune.scenario.disperse import fleet_of
 from perilune.scenario.errors import ScenarioError
 from perilune.sim import fly as sim
 
-SEEDS = np.arange(40, 46)
+SEEDS = np.arange(40, 44)  # as wide as the fleet of other tests, so that its programs are there
 # What is even between bounds is told by way of a normal number: 24 bits of it come back, of 65 km of relief to a few millimetres.
 SHARE = 2e-6
 

@@ -1,4 +1,7 @@
-"""The tick in lanes beside the tick by XLA: chunk by chunk from the same states, healthy and faulty."""
+"""The tick in lanes beside the tick by XLA: chunk by chunk from the same states, of a batch in which one lander is healthy.
+
+It has the program of a fleet with faults; one without them is its own program, less what faults do (`benchmarks/real_campaign.py` flies it).
+"""
 
 import shutil
 import threading
@@ -11,7 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import CACHE
-from flown_fleet import different_leaves, lander
+from flown_fleet import WIDTH, different_leaves, lander
 from perilune.lanes.calling import Library
 from perilune.scenario.native import in_lanes
 from perilune.scenario.shelf import Shelf
@@ -59,10 +62,9 @@ def pairs(caller, descent):
         yield aloft, ours, theirs
 
 
-@pytest.mark.parametrize("fixture", ["healthy", "among_faulty"])
-def test_a_chunk_is_as_by_xla(request, caller, fixture):
+def test_a_chunk_is_as_by_xla(caller, among_faulty):
     checked = 0
-    for aloft, ours, theirs in pairs(caller, request.getfixturevalue(fixture)):
+    for aloft, ours, theirs in pairs(caller, among_faulty):
         checked += int(aloft.sum())
         sound = aloft & np.isfinite(np.asarray(theirs.world.body.r_lci_m.x))
         ours_body, theirs_body = ours.world.body, theirs.world.body
@@ -76,29 +78,34 @@ def test_a_chunk_is_as_by_xla(request, caller, fixture):
     assert checked > 100
 
 
-@pytest.mark.parametrize("fixture", ["healthy", "among_faulty"])
-def test_verdicts_are_as_by_xla(request, caller, fixture):
-    """Where they fall within a chunk that begins aloft: contact magnifies a rounding, but not that far."""
-    descent = request.getfixturevalue(fixture)
+def to_the_end(caller, descent):
     states = descent.awake
     for number in range(len(descent.states)):
         states = chunk(caller, descent.fleet, states, descent.first_tick + number * sim.CHUNK_TICKS)
-    assert np.array_equal(np.asarray(states.verdict.outcome), np.asarray(descent.last.verdict.outcome))
+    return states
 
 
-def test_a_lander_does_not_depend_on_its_company(caller, healthy, among_faulty):
-    """Bit for bit over the whole descent: the first lander of both batches is the same."""
-    first, second = healthy.awake, among_faulty.awake
-    for number in range(max(len(healthy.states), len(among_faulty.states))):
-        tick = healthy.first_tick + number * sim.CHUNK_TICKS
-        first, second = chunk(caller, healthy.fleet, first, tick), chunk(caller, among_faulty.fleet, second, tick)
-    assert different_leaves(lander(first, 0), lander(second, 0)) == []
-    assert int(first.verdict.outcome[0]) != Outcome.FLYING
+@pytest.fixture(scope="module")
+def ended(caller, among_faulty):
+    return to_the_end(caller, among_faulty)
 
 
-def test_who_is_down_stays_as_it_is(caller, healthy):
-    after = chunk(caller, healthy.fleet, healthy.last, healthy.first_tick + len(healthy.states) * sim.CHUNK_TICKS)
-    assert different_leaves(after, healthy.last) == []
+def test_verdicts_are_as_by_xla(ended, among_faulty):
+    """Where they fall within a chunk that begins aloft: contact magnifies a rounding, but not that far."""
+    assert np.array_equal(np.asarray(ended.verdict.outcome), np.asarray(among_faulty.last.verdict.outcome))
+
+
+def test_a_lander_does_not_depend_on_its_place(caller, ended, reversed_batch):
+    """Bit for bit over the whole descent: the same batch the other way round."""
+    turned = to_the_end(caller, reversed_batch)
+    for place in range(WIDTH):
+        assert different_leaves(lander(ended, place), lander(turned, WIDTH - 1 - place)) == []
+    assert np.all(np.asarray(ended.verdict.outcome) != Outcome.FLYING)
+
+
+def test_who_is_down_stays_as_it_is(caller, among_faulty):
+    after = chunk(caller, among_faulty.fleet, among_faulty.last, among_faulty.first_tick + len(among_faulty.states) * sim.CHUNK_TICKS)
+    assert different_leaves(after, among_faulty.last) == []
 
 
 def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, healthy):

@@ -92,6 +92,12 @@ def test_events_out_of_order_are_refused():
         plan_mission(order(down=early), FIELD)
 
 
+def test_a_time_to_land_that_ends_before_it_begins_is_refused():
+    turned = descent(earliest=epoch_from_utc("2023-08-22T00:00:00"), latest=epoch_from_utc("2023-08-21T00:00:00"))
+    with pytest.raises(OrderError, match="from 2023-08-22 00:00:00 to 2023-08-21 00:00:00, ends before it begins"):
+        plan_mission(order(down=turned), FIELD)
+
+
 def test_too_little_propellant_is_refused_with_how_much_is_missing():
     made = plan_mission(order(), FIELD)
     assert budget(made.order, list(made.burns)) is None

@@ -260,7 +260,8 @@ def test_a_folder_that_cannot_be_written_stops_no_flight(tmp_path, capsys):
 
 
 def test_a_kept_mission_and_its_first_states_are_the_same_bits(luna, shelf, made):
-    fleet = fleet_of(luna.mission, luna.spread, jnp.asarray([5]))
+    seeds = jnp.arange(4)
+    fleet = fleet_of(luna.mission, luna.spread, seeds)
     states = sim.start(fleet, jnp.asarray(0))
     for _ in range(2):
         programs = Programs(shelf)
@@ -268,6 +269,6 @@ def test_a_kept_mission_and_its_first_states_are_the_same_bits(luna, shelf, made
         assert jax.tree.structure(plan.mission) == jax.tree.structure(luna.mission)
         assert bits(plan.mission) == bits(luna.mission)
         assert (plan.phases, plan.epoch) == (luna.phases, luna.epoch)
-        again = fleet_of(plan.mission, plan.spread, jnp.asarray([5]), programs)
+        again = fleet_of(plan.mission, plan.spread, seeds, programs)
         assert bits(programs(sim.start, again, jnp.asarray(0))) == bits(states)
     assert len(made) == 4  # coast, guidance, dispersions and start, once each

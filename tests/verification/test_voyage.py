@@ -21,6 +21,9 @@ ORBIT_KM = 15.0
 PICTURES_KM, DAY_KM = 310_000.0, 40_000.0
 # Issue: a mission of ten days stays under 50 MB.
 FILE_MAX_B = 50e6
+# From the ignition of the burn that was too long to the ground: `benchmarks/luna25_impact_band.py` has 38.0 to 46.2 min from the published orbit,
+# contact was lost after 47 to 48. Here the orbit is the flight's own, whose heights are as far from the published ones as ORBIT_KM allows.
+FALL_MIN = (36.0, 48.0)
 BURNS = ("correction 1", "correction 2", "lunar orbit insertion KTD", "lunar orbit insertion DMP", "trim", "descent orbit")
 
 
@@ -112,4 +115,4 @@ def test_without_its_accelerometers_the_last_burn_ends_by_its_timer_and_the_orbi
     assert lost["descent orbit"]["flown"]["duration_s"] == pytest.approx(1.512 * lost["descent orbit"]["ordered"]["duration_s"], abs=0.3)
     assert whole[1].outcome["outcome"] == "crashed"
     minutes = (whole[1].outcome["contact"]["met_s"] - lost["descent orbit"]["flown"]["met_s"]) / 60.0
-    assert 30.0 < minutes < 120.0
+    assert FALL_MIN[0] < minutes < FALL_MIN[1]

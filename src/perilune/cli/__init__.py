@@ -12,7 +12,20 @@ from rich.padding import Padding
 from rich.table import Table
 
 from perilune.cli import campaigns, hunts
-from perilune.cli.terminal import bad_input_told, console_of, faults_begun, keep_compiled_programs, missions_begun, plain
+from perilune.cli.terminal import (
+    AsJson,
+    Faults,
+    MissionName,
+    OutFolder,
+    Seed,
+    bad_input_told,
+    console_of,
+    faults_begun,
+    keep_compiled_programs,
+    plain,
+    show,
+)
+from perilune.report.told import Told
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.load import catalogue, load, load_lander, variant_of
 from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile, json_schema
@@ -87,14 +100,7 @@ def faults() -> None:
 
 @app.command()
 def fly(
-    mission: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE",
-            help="A mission of the catalogue, or the path of your own mission file.",
-            autocompletion=missions_begun,
-        ),
-    ],
+    mission: MissionName,
     from_phase: Annotated[
         str | None, typer.Option("--from", metavar="PHASE", help="Start here (descent: the pre-landing orbit); else at the earliest phase.")
     ] = None,
@@ -102,18 +108,10 @@ def fly(
         bool | None,
         typer.Option("--as-flown/--mended", help="With what went wrong in the real flight; or with that and what mends it."),
     ] = None,
-    fault: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fault",
-            metavar="NAME[.unit][:size][@trigger]",
-            help="Break something (`perilune faults` lists what); may be repeated.",
-            autocompletion=faults_begun,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")] = 0,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+    fault: Faults = None,
+    seed: Seed = 0,
+    out: OutFolder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Does it land?"""
     with bad_input_told():
@@ -135,14 +133,7 @@ def fly(
 
 @app.command("crash-test")
 def crash_test(
-    mission: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME|FILE",
-            help="A mission of the catalogue, or the path of your own mission file.",
-            autocompletion=missions_begun,
-        ),
-    ],
+    mission: MissionName,
     seeds: Annotated[int | None, typer.Option("--seeds", min=1, max=10_000, help="Flights for each failure (100), or square (20).")] = None,
     fault: Annotated[
         str | None,
@@ -151,7 +142,7 @@ def crash_test(
     size: Annotated[str | None, typer.Option("--size", metavar="A..B", help="Sizes of the fault, eight of them; A..B/5: five.")] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TRIGGER=A..B", help="Times: met=A..B, altitude=A..B, phase=NAME+A..B.")] = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder: new, or of the same test, unfinished.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Would it have survived what destroyed the others? Or: at what size, and when, does one fault destroy it?"""
     keep_compiled_programs()
@@ -164,20 +155,14 @@ def crash_test(
         console = console_of(to_stderr=True)
         sweep = None if fault is None else Swept(fault, size, at, seeds)
         told = crash_tested(file, seeds, out, console) if sweep is None else swept(file, sweep, out, console)
-    if as_json:
-        print(json.dumps(plain({**told.result, "files": told.files}), allow_nan=False))
-        return
-    console = console_of(to_stderr=False)
-    for part in told.shown:
-        console.print(part)
-    console.print(f"[dim]{Path(told.files['report']).parent}[/]", soft_wrap=True)
+    show(told, as_json)
 
 
 @app.command()
 def plan(
     mission: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A mission with a plan: one of the catalogue, or your own file.")],
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+    out: OutFolder = None,
+    as_json: AsJson = False,
 ) -> None:
     """Which burns take it from the parking orbit to the descent, and what do they cost?"""
     kept = keep_compiled_programs()
@@ -188,12 +173,7 @@ def plan(
         planned = planned_for(mission, kept)
         result = plan_result(planned)
         files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
-    if as_json:
-        print(json.dumps(plain({**result, "files": files}), allow_nan=False))
-        return
-    console = console_of(to_stderr=False)
-    console.print(plan_table(result))
-    console.print(f"[dim]{Path(files['plan']).parent}[/]", soft_wrap=True)
+    show(Told(result, (plan_table(result),), files), as_json)
 
 
 def _variant(as_flown: bool | None) -> str:

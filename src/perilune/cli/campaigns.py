@@ -1,13 +1,23 @@
 """`perilune campaign`, `compare`, `replay`: the odds, whether a change helped, and one case again."""
 
 import inspect
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from perilune.cli.terminal import bad_input_told, console_of, faults_begun, keep_compiled_programs, missions_begun, plain
+from perilune.cli.terminal import (
+    AS_JSON,
+    FAULT_FORM,
+    OUT,
+    AsJson,
+    bad_input_told,
+    console_of,
+    faults_begun,
+    keep_compiled_programs,
+    missions_begun,
+    show,
+)
 from perilune.scenario.errors import ScenarioError
 
 # What `--resume` may change: the table stays the same as far as it goes.
@@ -25,17 +35,15 @@ CAMPAIGN: dict[str, tuple[Any, Any]] = {
     "width": (int | None, typer.Option("--width", min=1, help="Flights in a batch, on disk as one file.")),
     "faults": (
         list[str] | None,
-        typer.Option(
-            "--fault", metavar="NAME[.unit][:size][@trigger]", help="In every flight; may be repeated.", autocompletion=faults_begun
-        ),
+        typer.Option("--fault", metavar=FAULT_FORM, help="In every flight; may be repeated.", autocompletion=faults_begun),
     ),
     "as_flown": (bool | None, typer.Option("--as-flown/--mended", help="With what went wrong; or with that and what mends it.")),
     "from_phase": (str | None, typer.Option("--from", metavar="PHASE", help="Start here; else at the last entry, the descent.")),
-    "out": (Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")),
+    "out": (Path | None, OUT),
     "resume": (Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a campaign: only what is missing is flown.")),
     "workers": (int | None, typer.Option("--workers", min=1, help="Threads, or processes of a local cluster; one for each core.")),
     "scheduler": (str | None, typer.Option("--scheduler", metavar="ADDRESS|local", help="Fly on a cluster of dask.distributed.")),
-    "as_json": (bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")),
+    "as_json": (bool, AS_JSON),
 }
 
 
@@ -53,7 +61,7 @@ def campaign(**options: Any) -> None:
         from perilune.report.campaign_folder import flown
 
         told = flown(mission or "", out, resume, How(workers, scheduler, kept), changes, console_of(to_stderr=True))
-    _show(told, as_json)
+    show(told, as_json)
 
 
 def _refuse_mixed(mission: str | None, resume: Path | None, out: Path | None, changes: dict[str, Any]) -> None:
@@ -79,26 +87,22 @@ def _signed(function: Any, options: dict[str, tuple[Any, Any]]) -> Any:
 campaign = _signed(campaign, CAMPAIGN)
 
 FOLDER = typer.Argument(metavar="DIR", help="The folder of a campaign.")
-JSON = typer.Option("--json", help="One JSON object on standard output, and nothing else.")
 
 
-def compare(first: Annotated[Path, FOLDER], second: Annotated[Path, FOLDER], as_json: Annotated[bool, JSON] = False) -> None:
+def compare(first: Annotated[Path, FOLDER], second: Annotated[Path, FOLDER], as_json: AsJson = False) -> None:
     """Did a change help? Two campaigns on the same seeds, flight by flight."""
     with bad_input_told():
         from perilune.campaign.compared import compared
         from perilune.report.campaign_folder import comparison
 
-        result = compared(first, second)
-    if as_json:
-        print(json.dumps(plain(result), allow_nan=False))
-        return
-    _print(comparison(result))
+        told = comparison(compared(first, second))
+    show(told, as_json)
 
 
 def replay(
     folder: Annotated[Path, FOLDER],
     case: Annotated[int, typer.Option("--case", min=0, help="Its number in the table.")],
-    as_json: Annotated[bool, JSON] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fly one case of a campaign again with everything recorded, and show that it is the same case."""
     kept = keep_compiled_programs()
@@ -106,18 +110,4 @@ def replay(
         from perilune.report.campaign_folder import replayed
 
         told = replayed(folder, case, kept, console_of(to_stderr=True))
-    _show(told, as_json)
-
-
-def _show(told: Any, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(plain({**told.result, "files": told.files}), allow_nan=False))
-        return
-    _print(told.shown)
-    console_of(to_stderr=False).print(f"[dim]{Path(told.files['result']).parent}[/]", soft_wrap=True)
-
-
-def _print(parts: Any) -> None:
-    console = console_of(to_stderr=False)
-    for part in parts:
-        console.print(part)
+    show(told, as_json)

@@ -1,28 +1,21 @@
 """`perilune hunt`: failures that are too rare to count."""
 
-import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from perilune.cli.terminal import bad_input_told, console_of, faults_begun, keep_compiled_programs, missions_begun, plain
-
-MISSION = typer.Argument(metavar="NAME|FILE", help="A mission by name or path.", autocompletion=missions_begun)
-FAULT = typer.Option(
-    "--fault", metavar="NAME[.unit][:size][@trigger]", help="In every flight; may be repeated.", autocompletion=faults_begun
-)
+from perilune.cli.terminal import AsJson, Faults, MissionName, OutFolder, Seed, bad_input_told, console_of, keep_compiled_programs, show
 
 
 def hunt(
-    mission: Annotated[str, MISSION],
+    mission: MissionName,
     flights: Annotated[
         int, typer.Option("--flights", min=1, help="Flights that are counted; as many may be flown to find the ways.")
     ] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Of the hunt.")] = 0,
-    faults: Annotated[list[str] | None, FAULT] = None,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output, and nothing else.")] = False,
+    seed: Seed = 0,
+    faults: Faults = None,
+    out: OutFolder = None,
+    as_json: AsJson = False,
 ) -> None:
     """How likely is what hardly ever happens, and what is the likeliest way to it?"""
     kept = keep_compiled_programs()
@@ -32,10 +25,4 @@ def hunt(
 
         changes = {"cases": flights, "seed": seed, "faults": faults or []}
         told = hunted(mission, out, How(keep_in=kept), changes, console_of(to_stderr=True))
-    if as_json:
-        print(json.dumps(plain({**told.result, "files": told.files}), allow_nan=False))
-        return
-    console = console_of(to_stderr=False)
-    for part in told.shown:
-        console.print(part)
-    console.print(f"[dim]{Path(told.files['result']).parent}[/]", soft_wrap=True)
+    show(told, as_json)

@@ -1,16 +1,18 @@
-"""What all commands share: the console, bad input in one line, numbers for JSON, and where compiled programs are kept."""
+"""What all commands share: their options, the console, bad input in one line, numbers for JSON, and where compiled programs are kept."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from perilune.report.told import Told
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import catalogue
 
@@ -30,6 +32,23 @@ def faults_begun(begun: str) -> list[str]:
     from perilune.faults.catalogue import CATALOGUE
 
     return [name for name in CATALOGUE if name.startswith(begun)]
+
+
+NAME_HELP = "A mission of the catalogue, or the path of your own mission file."
+FAULT_FORM = "NAME[.unit][:size][@trigger]"
+
+MissionName = Annotated[str, typer.Argument(metavar="NAME|FILE", help=NAME_HELP, autocompletion=missions_begun)]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault", metavar=FAULT_FORM, help="Break something (`perilune faults` lists what); may be repeated.", autocompletion=faults_begun
+    ),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**31 - 1, help="Chooses this flight's chances.")]
+OUT = typer.Option("--out", metavar="DIR", help="Output folder; it must not exist yet.")
+OutFolder = Annotated[Path | None, OUT]
+AS_JSON = typer.Option("--json", help="One JSON object on standard output, and nothing else.")
+AsJson = Annotated[bool, AS_JSON]
 
 
 def plain(value: Any) -> Any:
@@ -70,3 +89,15 @@ def _refuse(error: Exception) -> NoReturn:
     for line in str(error).splitlines():
         print(f"perilune: {line}", file=sys.stderr)
     raise typer.Exit(Exit.BAD_INPUT)
+
+
+def show(told: Told, as_json: bool) -> None:
+    """What a command has to say, and where its files lie."""
+    if as_json:
+        print(json.dumps(plain({**told.result, "files": told.files}), allow_nan=False))
+        return
+    console = console_of(to_stderr=False)
+    for part in told.shown:
+        console.print(part)
+    if told.files:
+        console.print(f"[dim]{Path(next(iter(told.files.values()))).parent}[/]", soft_wrap=True)

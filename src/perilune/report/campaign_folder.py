@@ -1,9 +1,8 @@
 """Campaigns, comparisons and replays from the command line to a folder: progress, page, and what a terminal shows."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 from rich.console import Console, RenderableType
@@ -21,19 +20,12 @@ from perilune.report.campaign_page import WORDS, page, sentence
 from perilune.report.folder import write_flight
 from perilune.report.live import Watch
 from perilune.report.relief import ReliefMap, relief_about
+from perilune.report.told import Told
 from perilune.scenario.disperse import lander_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.programs import kept_programs
 
 AROUND = 2.2  # half axes of what flights fill, or of the published ellipse, that the map shows
-
-
-class Told(NamedTuple):
-    """What came out: for JSON, for the terminal, and the files."""
-
-    result: dict[str, Any]
-    shown: Sequence[RenderableType]
-    files: dict[str, str]
 
 
 class Ticker:
@@ -140,7 +132,7 @@ def _grid(*headings: str) -> Table:
     return rows
 
 
-def comparison(result: dict[str, Any]) -> list[RenderableType]:
+def comparison(result: dict[str, Any]) -> Told:
     """Two campaigns for a terminal."""
     change, low, high = (100.0 * result[key] for key in ("change", "low", "high"))
     cells = _grid("", "second lands", "second does not")
@@ -153,7 +145,7 @@ def comparison(result: dict[str, Any]) -> list[RenderableType]:
         lines += [f"  {words} {each['reason'] or 'landed'}: {each['cases']}" for each in result[key][:5]]
     if result["inputs_apart"]:
         lines.append(f"[yellow]what they drew differs: {', '.join(result['inputs_apart'][:6])}[/]")
-    return lines
+    return Told(result, lines, {})
 
 
 def replayed(folder: Path, case: int, keep_in: Path | None, console: Console) -> Told:

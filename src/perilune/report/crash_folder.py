@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from perilune.campaign import crash_test as campaign
@@ -15,17 +15,10 @@ from perilune.campaign.failures import FAILURES
 from perilune.campaign.kept import RESULT, Kept, opened, written
 from perilune.campaign.sweep import SEEDS, Sweep, read_axis, read_span
 from perilune.report import crash_page, sweep_page
+from perilune.report.told import Told
 from perilune.scenario.schema import LanderFile
 
 SHELF = Path("crash-tests")
-
-
-class Told(NamedTuple):
-    """What came out: for JSON, for the terminal, and the files."""
-
-    result: dict[str, Any]
-    shown: Sequence[RenderableType]
-    files: dict[str, str]
 
 
 class Swept(NamedTuple):

@@ -17,8 +17,8 @@ from perilune.campaign.campaign import How, cores, new_folder
 from perilune.campaign.hunt import Hunt, hunt
 from perilune.campaign.kept import RESULT, written
 from perilune.campaign.squadron import Squadron
-from perilune.report.campaign_folder import Told
 from perilune.report.style import BAD, INK, drawing, svg
+from perilune.report.told import Told
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.programs import kept_programs
 

@@ -72,6 +72,9 @@ def _refuse_disorder(order: MissionOrder) -> None:
     for (before, earlier), (after, later) in itertools.pairwise(events):
         if not earlier < later:
             raise OrderError(f"{after} at {moment(later)} does not come after {before} at {moment(earlier)}; give them in order")
+    if order.descent is not None and not order.descent.earliest < order.descent.latest:
+        ends = f"from {moment(order.descent.earliest)} to {moment(order.descent.latest)}"
+        raise OrderError(f"the time to land, {ends}, ends before it begins; give the earlier date first")
 
 
 def landing_of(order: MissionOrder) -> Landing:
