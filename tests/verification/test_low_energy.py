@@ -46,6 +46,13 @@ def case():
     return Transfer(forces, parking, perilune, perilune_s)
 
 
+@pytest.fixture
+def coarse(monkeypatch):
+    """Fewer nodes, arguments and energies than usual, about those of the flight that is known."""
+    for name, few in {"NODES": 12, "ARGUMENTS": 36, "C3_M2_S2": low_energy.C3_M2_S2[:4]}.items():
+        monkeypatch.setattr(low_energy, name, few)
+
+
 @compiled
 def apogee_m(case, controls):
     """The farthest of forty days, from the energy and eccentricity at the meeting: radius there, which is past or near apogee."""
@@ -53,10 +60,7 @@ def apogee_m(case, controls):
     return last(flown(about_earth(case.forces), start, t_s, legs)).r_m.norm()
 
 
-def test_a_flight_is_found_and_made_exact(case, monkeypatch):
-    """Over a coarser grid than usual."""
-    monkeypatch.setattr(low_energy, "NODES", 12)
-    monkeypatch.setattr(low_energy, "ARGUMENTS", 36)
+def test_a_flight_is_found_and_made_exact(case, coarse):
     solved, found = low_energy.low_energy(case)
     c3 = found.perilune_speed_m_s**2 - 2.0 * GM_MOON_M3_S2 / float(case.perilune.radius_m)
     assert c3 < (0.5 * EXCESS_DIRECT_M_S) ** 2
@@ -91,10 +95,8 @@ def test_the_batch_agrees_with_adaptive_steps(case):
     assert np.linalg.norm(there) == pytest.approx(size, rel=MOMENTUM_SHARE)
 
 
-def test_of_flights_that_pass_the_best_comes_first(case, monkeypatch):
+def test_of_flights_that_pass_the_best_comes_first(case, coarse):
     """Around one that is known, and with a passing that likes greater nodes better: in the order it says, and only where it is finite."""
-    monkeypatch.setattr(low_energy, "NODES", 12)
-    monkeypatch.setattr(low_energy, "ARGUMENTS", 36)
     low_rad, high_rad = NEAR[0] - 0.2, NEAR[0] + 0.2
 
     def passing(flight):

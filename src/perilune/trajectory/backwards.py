@@ -32,7 +32,7 @@ READ_AFTER_S = 3.0 * DAY_S
 # passed since the lowest point.
 STEP_RAD, PARABOLA, STEP_MAX_S = 0.1, 2.12, 0.125 * DAY_S
 # Numbers of steps and of arrivals are structure: whole multiples of these, so that flights of about a length share one program.
-STEPS_A_LOT, BATCH = 128, 1024
+STEPS_A_LOT, BATCH = 128, 256
 # Differences for the derivative: small beside what bends, large beside rounding.
 NUDGE = (1e-7, 1e-7, 0.1)
 # The largest step of a correction in each number, its shorter trials, and how often it is corrected.
