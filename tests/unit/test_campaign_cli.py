@@ -9,6 +9,7 @@ import stub_campaign
 from typer.testing import CliRunner
 
 from perilune.campaign import campaign as campaigns
+from perilune.campaign.answers import causes, marks
 from perilune.campaign.asked import Asked
 from perilune.campaign.inputs import Input
 from perilune.campaign.squadron import Squadron
@@ -96,6 +97,22 @@ def test_it_says_what_decides(result):
     assert decides["inputs"][0]["input"] == "x" and decides["inputs"][0]["rank"] > 0.99
     assert decides["inputs"][0]["index"] > 0.9
     assert abs(next(each["rank"] for each in decides["inputs"] if each["input"] == "y")) < decides["noise"]
+
+
+def test_causes_tell_what_marks_them():
+    """Of five in a hundred cases the first input lies far out, either way; the second is as in all."""
+    rng = np.random.default_rng(4)
+    inputs = tuple(Input(f"dispersions/{name}/0", name, "sigma", "normal", 0.0, 1.0) for name in "xy")
+    x, y = rng.standard_normal((2, 2000))
+    reason = np.where(np.abs(x) > 2.5, "turned over", "")
+    rows = {"x_sigma": x, "y_sigma": y, "reason": reason, "case": np.arange(2000), "met_s": np.ones(2000), "slope_deg": np.full(2000, 4.0)}
+    (cause,) = causes(inputs, rows)
+    assert cause["cases"] == np.count_nonzero(reason) and cause["slope_deg"] == 4.0
+    assert [each["input"] for each in cause["marked_by"]] == ["x"]
+    assert 2.5 < cause["marked_by"][0]["median_sigma"] < 3.0
+    # Chance marks nothing: once in twenty campaigns or less.
+    marked = [bool(marks(inputs, np.random.default_rng(seed).standard_normal((10, 2)))) for seed in range(400)]
+    assert np.mean(marked) < 0.07
 
 
 def test_margins_are_of_flights_that_touched_and_are_numbers(result):

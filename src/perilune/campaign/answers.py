@@ -19,6 +19,7 @@ TOLD = ("case", "outcome", "landed", "reason", *RESPONSES[1:-1], "rest_tilt_deg"
 SHOWN = 6  # inputs a response
 HARMONICS = 10  # of the first-order indices
 RESAMPLES = 50
+MARKED_MIN = 3  # flights of a cause: of fewer nothing can be said
 SCREENED_MIN = 50  # cases: with fewer no screen says anything
 
 
@@ -34,7 +35,7 @@ def answers(file: LanderFile, inputs: tuple[Input, ...], rows: Columns) -> dict[
         "interval": [low, high],
         "on_fair_ground": _odds(landed[fair]),
         "outcomes": dict(Counter(rows["outcome"].tolist())),
-        "causes": causes(rows),
+        "causes": causes(inputs, rows),
         "margins": margins(file, rows),
         "touchdown": touchdown(rows),
         "sensitivity": sensitivity(inputs, rows) if len(landed) >= SCREENED_MIN else {},
@@ -47,15 +48,53 @@ def _odds(landed: np.ndarray) -> dict[str, Any]:
     return {"cases": len(landed), "landed": int(landed.sum()), "interval": [low, high]}
 
 
-def causes(rows: Columns) -> list[dict[str, Any]]:
-    """Why flights did not land, most frequent first, each with its share of all flights and one case to look at."""
+def causes(inputs: tuple[Input, ...], rows: Columns) -> list[dict[str, Any]]:
+    """Why flights did not land, most frequent first: each with its share of all flights, one case to look at, the slope that those met that
+    touched the ground (median, deg), and what marks its flights."""
     whys, total = rows["reason"], len(rows["reason"])
-    counted = Counter(why for why in whys.tolist() if why)
-    first = {why: int(rows["case"][np.argmax(whys == why)]) for why in counted}
+    scores = np.stack([_normal_scores(rows[each.column]) for each in inputs], axis=1) if inputs else np.zeros((total, 0))
+    told = []
+    for why, count in Counter(why for why in whys.tolist() if why).most_common():
+        mine = whys == why
+        touched = mine & (rows["met_s"] > 0.0)
+        told.append(
+            {
+                "reason": why,
+                "cases": count,
+                "share": count / total,
+                "interval": list(wilson_interval(count, total)),
+                "first_case": int(rows["case"][np.argmax(mine)]),
+                "slope_deg": float(np.median(rows["slope_deg"][touched])) if touched.any() else None,
+                "marked_by": marks(inputs, scores[mine]),
+            }
+        )
+    return told
+
+
+def marks(inputs: tuple[Input, ...], scores: np.ndarray) -> list[dict[str, Any]]:
+    """Inputs that were not drawn in these flights as they are in all: with the median of their distance from the middle, in sigmas.
+
+    `scores` [flight, input] are normal scores among all flights. Of ordinary flights their sum is normal and that of their squares is
+    chi-square's; told is what would be so far out by chance once in twenty campaigns, all inputs looked at together.
+    """
+    count = len(scores)
+    if count < MARKED_MIN:
+        return []
+    shifted = 2.0 * stats.norm.sf(np.abs(scores.sum(axis=0)) / math.sqrt(count))
+    spread = stats.chi2.sf((scores**2).sum(axis=0), count)
+    chance = 2.0 * len(inputs) * np.minimum(shifted, spread)
+    order = [place for place in np.argsort(chance, kind="stable")[:SHOWN] if chance[place] < 0.05]
     return [
-        {"reason": why, "cases": count, "share": count / total, "interval": list(wilson_interval(count, total)), "first_case": first[why]}
-        for why, count in counted.most_common()
+        {"input": inputs[place].name, "median_sigma": float(np.median(np.abs(scores[:, place]))), "chance": float(chance[place])}
+        for place in order
     ]
+
+
+def _normal_scores(values: np.ndarray) -> np.ndarray:
+    """Of a column among all cases: the standard normal numbers of its ranks; nothing where it does not vary."""
+    if np.ptp(values) == 0.0:
+        return np.zeros(len(values))
+    return stats.norm.ppf((stats.rankdata(values) - 0.5) / len(values))
 
 
 def margins(file: LanderFile, rows: Columns) -> dict[str, Any]:

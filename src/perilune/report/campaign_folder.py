@@ -16,7 +16,7 @@ from perilune.campaign.replay import replay
 from perilune.campaign.run import Standing
 from perilune.campaign.squadron import Squadron
 from perilune.campaign.table import CASES, CaseTable
-from perilune.report.campaign_page import WORDS, page, sentence
+from perilune.report.campaign_page import WORDS, marked, page, sentence
 from perilune.report.folder import write_flight
 from perilune.report.live import Watch
 from perilune.report.relief import ReliefMap, relief_about
@@ -103,9 +103,9 @@ def shown(result: dict[str, Any]) -> list[RenderableType]:
     """For a terminal: odds, causes, margins, and what decides."""
     parts: list[RenderableType] = [sentence(result)]
     if result["causes"]:
-        causes = _grid("why not", "flights", "of all", "case")
+        causes = _grid("why not", "flights", "of all", "case", "marked by")
         for cause in result["causes"][:8]:
-            causes.add_row(cause["reason"], f"{cause['cases']:,}", f"{100 * cause['share']:.2f} %", str(cause["first_case"]))
+            causes.add_row(cause["reason"], f"{cause['cases']:,}", f"{100 * cause['share']:.2f} %", str(cause["first_case"]), marked(cause))
         parts.append(causes)
     if result["margins"]:
         parts.append(_margins(result["margins"]))

@@ -98,7 +98,17 @@ def _causes(result: dict[str, Any]) -> str:
         axes.set_xlim(0.0, 1.25 * max(100.0 * cause["interval"][1] for cause in causes))
         axes.set_xlabel("of all flights [%]")
         axes.grid(axis="y", visible=False)
-        return svg(figure)
+        drawn = svg(figure)
+    told = [f"<li>{escape(cause['reason'])}: {escape(words)}</li>" for cause in causes if (words := marked(cause))]
+    return drawn + (
+        f"<p>What marks them (inputs by the median of their distance from the middle):</p><ul>{''.join(told)}</ul>" if told else ""
+    )
+
+
+def marked(cause: dict[str, Any]) -> str:
+    """The slope that flights of a cause met, and the inputs that were drawn otherwise in them than in all."""
+    slope = [] if cause["slope_deg"] is None else [f"on slopes of {cause['slope_deg']:.0f}°"]
+    return ", ".join(slope + [f"{each['input']} {each['median_sigma']:.1f} sigma" for each in cause["marked_by"][:3]])
 
 
 def _margins(result: dict[str, Any], rows: Columns) -> str:
