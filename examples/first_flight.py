@@ -10,9 +10,9 @@ for faults in ((), ("engine.thrust-loss.0:0.1@phase=braking",)):
     print(f"  {contact['vertical_speed_m_s']:.2f} m/s down, {contact['horizontal_speed_m_s']:.2f} m/s sideways at the touch")
 
     record = flight.dataset()  # an xarray tree: truth and belief side by side, with units
-    below_2_km = record["truth/altitude_m"] < 2000.0
-    error_m = (record["truth/altitude_m"] - record["downlink/altitude_m"]).where(below_2_km)
-    print(f"  below 2 km the height was known to {float(abs(error_m).max()):.0f} m")
+    below_1_km = record["truth/altitude_m"] < 1000.0
+    error_m = (record["truth/altitude_m"] - record["downlink/altitude_m"]).where(below_1_km)
+    print(f"  below 1 km the height was known to {float(abs(error_m).max()):.0f} m")
 
     assert flight.outcome["outcome"] in ("landed", "tipped_over", "crashed")
-    assert float(abs(error_m).max()) < 200.0
+    assert float(abs(error_m).max()) < 50.0
