@@ -42,10 +42,19 @@ def test_it_costs_less_than_counting(hunts):
 def test_ways_say_which_inputs_decide(hunts):
     assert [way.cause for way in hunts[0].ways].count("tipped over") == 2
     ways = {way.cause: way for way in hunts[0].ways}
-    assert ways["tipped over"].point.distance == pytest.approx(3.2, rel=0.15)
+    assert ways["tipped over"].distance == pytest.approx(3.2, rel=0.15) and ways["tipped over"].share == 1.0
     assert {row["input"] for row in hunts[0].decisive(ways["tipped over"])} == {"thrust", "mass"}
     (lag,) = hunts[0].decisive(ways["crashed"])
     assert lag["input"] == "lag" and lag["value"] == pytest.approx(2.0 * 3.6, rel=0.1)
+
+
+def test_what_chance_on_the_way_decides_has_no_way():
+    def by_chance(u, seeds):
+        return np.where(seeds % 50 == 0, "tipped over", "")
+
+    run = hunt(by_chance, INPUTS, 2000)
+    low, high = run.by_cause["tipped over"].interval
+    assert low < 0.02 < high and run.ways == ()
 
 
 def test_what_never_fails_is_told_with_a_bound():

@@ -1,14 +1,15 @@
-"""Probabilities too small to count: subset simulation, importance sampling about the most likely way to fail, and that way itself.
+"""Probabilities too small to count: subset simulation, and importance sampling by draws widened along the directions in which flights fail.
 
 What a flight draws at its start is a vector `u` of standard normals; what is drawn on the way (noise of sensors, relief) hangs on a seed. A
 margin tells how far a flight is from failure: positive, or not if it failed. All flights of a step are one batch.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 # Margins of a batch of flights, from what they draw: u [n, inputs] and seeds [n].
 Margin = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -20,6 +21,8 @@ SHARE = 0.1
 TAKEN, STEP, NEW_SEED = 0.44, 0.6, 0.5
 NORMAL_95 = 1.959963984540054
 SEEDS_END = 2**31
+# An input matters if chance alone would spread its draws so far among failures once in so many; and no direction is widened further.
+CHANCE, SPREAD_MAX = 1e-4, 4.0
 # Of a number that is Poisson's, the mean for which none is seen once in 40 runs.
 UNSEEN = -math.log(0.025)
 
@@ -34,11 +37,6 @@ class Samples:
 
     def where(self, rows: np.ndarray) -> "Samples":
         return Samples(self.u[rows], self.seeds[rows], self.margins[rows])
-
-    @property
-    def likeliest(self) -> int:
-        """The row nearest to the origin."""
-        return int(np.argmin(np.sum(self.u**2, axis=1)))
 
 
 @dataclass(frozen=True)
@@ -137,30 +135,68 @@ def _error(inside: np.ndarray, share: float, chains: int) -> float:
     return math.sqrt((1.0 - share) / (share * n) * max(1.0 + correlation, 1.0))
 
 
-def importance_sampling(margin: Margin, centres: np.ndarray, samples: int = 1000, seed: int = 0) -> Rare:
-    """The same probability, from samples half of which lie about points where flights fail, `centres` [ways, inputs].
+@dataclass(frozen=True)
+class Widened:
+    """Plain draws, made wider along some directions of theirs. It does not matter on how many sides the failures lie."""
 
-    **Error** unbiased; the error is that of the weights' mean. **Invalid when** much of the failure lies elsewhere and is rare: then few
-    samples weigh all, and the error tells too little. **Model** half of the samples are plain, so no weight is above two.
+    directions: np.ndarray  # [inputs, k], orthonormal
+    spreads: np.ndarray  # [k]
+
+    def draws(self, plain: np.ndarray) -> np.ndarray:
+        """From plain ones, [n, inputs]."""
+        return plain + (plain @ self.directions * (self.spreads - 1.0)) @ self.directions.T
+
+    def density(self, u: np.ndarray) -> np.ndarray:
+        """Over that of plain draws, at each row."""
+        along = u @ self.directions
+        return np.exp(np.minimum(0.5 * along**2 @ (1.0 - self.spreads**-2), 700.0)) / np.prod(self.spreads)
+
+
+def directions_of(failed: np.ndarray, spread: float) -> Widened | None:
+    """Where failures lie, of draws [n, inputs] that were `spread` times as wide as plain ones: along which directions, and how far.
+
+    **Model** an input matters if its second moment among failures is not that of the draws, beyond chance; of those that do, the principal
+    directions in which failures lie wider than plain draws. None if there are none. **Invalid when** so many inputs share in a failure that
+    none of them stands out.
     """
-    u, seeds = mixture(centres, samples, np.random.default_rng(seed))
+    n = len(failed)
+    low, high = stats.chi2.ppf((CHANCE, 1.0 - CHANCE), n) / n
+    share = np.mean(failed**2, axis=0) / spread**2
+    matter = np.flatnonzero((share < low) | (share > high))
+    if len(matter) == 0:
+        return None
+    moments, axes = np.linalg.eigh(failed[:, matter].T @ failed[:, matter] / n)
+    wide = moments > high
+    if not np.any(wide):
+        return None
+    directions = np.zeros((failed.shape[1], int(np.sum(wide))))
+    directions[matter] = axes[:, wide]
+    return Widened(directions, np.minimum(np.sqrt(moments[wide]), SPREAD_MAX))
+
+
+def importance_sampling(margin: Margin, ways: Sequence[Widened], inputs: int, samples: int = 1000, seed: int = 0) -> Rare:
+    """The same probability, from samples half of which are drawn wider.
+
+    **Error** unbiased; the error is that of the weights' mean. **Invalid when** much of the failure lies beyond other directions and is rare:
+    then few samples weigh all, and the error tells too little. **Model** half of the samples are plain, so no weight is above two.
+    """
+    u, seeds = mixture(ways, inputs, samples, np.random.default_rng(seed))
     failed = Samples(u, seeds, margin(u, seeds))
     failed = failed.where(failed.margins <= 0.0)
-    return weighed(failed, weights(failed.u, centres), samples)
+    return weighed(failed, weights(failed.u, ways), samples)
 
 
-def mixture(centres: np.ndarray, samples: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Draws and seeds, half of them plain and half about the centres."""
-    ways = len(centres)
-    way = draw.integers(-ways, ways, samples)  # below zero: a plain one
-    u = draw.standard_normal((samples, centres.shape[1])) + np.where(way[:, None] < 0, 0.0, centres[way])
+def mixture(ways: Sequence[Widened], inputs: int, samples: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draws and seeds, half of them plain and half widened in one of the ways; all plain without any."""
+    u, way = draw.standard_normal((samples, inputs)), draw.integers(-len(ways), max(len(ways), 1), samples)  # below zero: a plain one
+    for number, each in enumerate(ways):
+        u[way == number] = each.draws(u[way == number])
     return u, draw.integers(0, SEEDS_END, samples)
 
 
-def weights(u: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def weights(u: np.ndarray, ways: Sequence[Widened]) -> np.ndarray:
     """Density of plain draws over that of the mixture, at each row of `u` [n, inputs]."""
-    nearer = np.exp(np.minimum(u @ centres.T - 0.5 * np.sum(centres**2, axis=1), 700.0))
-    return 2.0 / (1.0 + np.mean(nearer, axis=1))
+    return 2.0 / (1.0 + np.mean([each.density(u) for each in ways], axis=0)) if ways else np.ones(len(u))
 
 
 def weighed(failed: Samples, weight: np.ndarray, samples: int) -> Rare:
@@ -170,68 +206,3 @@ def weighed(failed: Samples, weight: np.ndarray, samples: int) -> Rare:
         return Rare(0.0, math.inf, samples, failed, bound=min(1.0, UNSEEN / (0.5 * samples)))
     variance = float(np.sum(weight**2)) / samples - probability**2
     return Rare(probability, math.sqrt(variance / samples) / probability, samples, failed)
-
-
-@dataclass(frozen=True)
-class DesignPoint:
-    """The likeliest draws that fail, for one seed: where they lie, how far from the nominal, and the flights that it took."""
-
-    u: np.ndarray
-    seed: int
-    margin: float
-    flights: int
-
-    @property
-    def distance(self) -> float:
-        """In standard deviations."""
-        return float(np.linalg.norm(self.u))
-
-    @property
-    def shares(self) -> np.ndarray:
-        """Of each input in the square of the distance."""
-        return self.u**2 / max(float(self.u @ self.u), 1e-300)
-
-
-def design_point(margin: Margin, start: np.ndarray, seed: int, turns: int = 12) -> DesignPoint:
-    """From a flight that fails to one that fails and is likelier, until none is found.
-
-    **Model** each turn flies two batches. The first looks about: the slope of the margin by central differences, and each input at its
-    nominal in turn. The second tries steps of several lengths to the nearest point at which the slope says that the margin is zero (Hasofer,
-    Lind, Rackwitz, Fiessler), straight to the origin, and with inputs at their nominal that seem not to matter. What fails and is nearest
-    stays. **Invalid when** the margin jumps: then it finds which inputs do not matter, and an edge, not the nearest point of it.
-    """
-    best, flights = np.asarray(start, float), 0
-    margin_at = float(margin(best[None], np.array([seed]))[0])
-    for _ in range(turns):
-        tries, looked = _tries(margin, best, margin_at, seed)
-        margins = margin(tries, np.full(len(tries), seed))
-        flights += looked + len(tries)
-        norms = np.where(margins <= 0.0, np.linalg.norm(tries, axis=1), np.inf)
-        nearest = int(np.argmin(norms))
-        if not norms[nearest] < (1.0 - 1e-3) * np.linalg.norm(best):
-            break
-        best, margin_at = tries[nearest], float(margins[nearest])
-    return DesignPoint(best, seed, margin_at, flights + 1)
-
-
-def _tries(margin: Margin, best: np.ndarray, margin_at: float, seed: int) -> tuple[np.ndarray, int]:
-    """Where a nearer point may be, and the flights that it took to know."""
-    inputs, steps = len(best), DIFFERENCE * np.eye(len(best))
-    idle = best * (1.0 - np.eye(inputs))
-    about = margin(np.concatenate([best + steps, best - steps, idle]), np.full(3 * inputs, seed))
-    slope = (about[:inputs] - about[inputs : 2 * inputs]) / (2.0 * DIFFERENCE)
-    square = float(slope @ slope)
-    aims = [0.0 * best] if square == 0.0 else [0.0 * best, (slope @ best - margin_at) / square * slope]
-    moved = [best + share * (aim - best) for aim in aims for share in SHARES_OF_STEP]
-    spare = np.flatnonzero(about[2 * inputs :] <= 0.0)
-    spare = spare[np.argsort(-np.abs(best[spare]))]
-    for share in SHARES_OF_SPARE:
-        without = best.copy()
-        without[spare[: math.ceil(share * len(spare))]] = 0.0
-        moved.append(without)
-    return np.array(moved), len(about)
-
-
-DIFFERENCE = 0.05
-SHARES_OF_STEP = (1.02, 1.0, 0.98, 0.9, 0.75, 0.5, 0.3, 0.15, 0.05, 0.02)
-SHARES_OF_SPARE = (1.0, 0.8, 0.6, 0.4, 0.2, 0.1, 0.01)

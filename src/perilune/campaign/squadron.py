@@ -78,16 +78,19 @@ class Squadron:
         rows = cases_of(self.plan, [int(seed) for seed in seeds], verdicts(self.plan, fleet, call))
         return self._columns(first, rows, numbers)
 
-    def why_not(self, numbers: np.ndarray, seeds: np.ndarray) -> list[str]:
-        """Why flights fail that are given these numbers [flight, input] and draw all else from these seeds; empty for one that lands.
+    def flown(self, numbers: np.ndarray, seeds: np.ndarray) -> list[Case]:
+        """Flights that are given these numbers [flight, input] and draw all else from these seeds: no more than the width of the campaign.
 
-        No more of them than the width of the campaign.
+        They end with their last powered phase; who flies still is lost, and no fall from orbit is waited for: it costs ten times a flight.
         """
-        width, ellipse, ways = self.asked.width, half_axes_m(self.plan), tuple(each.way for each in self.inputs)
+        width, ways = self.asked.width, tuple(each.way for each in self.inputs)
         given = Given(jnp.asarray(_filled(numbers, width)), ways)
         fleet = fleet_of(self.plan.mission, self.plan.spread, jnp.asarray(_filled(seeds, width)), self.programs, given)
-        rows = cases_of(self.plan, seeds.tolist(), verdicts(self.plan, fleet, self.lanes))
-        return [reason(self.file, row) or ("" if row.within(ellipse) else OUTSIDE) for row in rows]
+        return cases_of(self.plan, seeds.tolist(), verdicts(self.plan._replace(phases=self.plan.phases[:-1]), fleet, self.lanes))
+
+    def why_not(self, row: Case) -> str:
+        """Why a flight failed; empty for one that landed inside the published ellipse."""
+        return reason(self.file, row) or ("" if row.within(half_axes_m(self.plan)) else OUTSIDE)
 
     def fleet(self, first: int, count: int) -> tuple[sim.Fleet, np.ndarray]:
         """The batch, and what its cases are given or draw, as standard normal numbers [case, input]."""
@@ -116,9 +119,7 @@ class Squadron:
             self._ready = True
 
     def _columns(self, first: int, rows: Sequence[Case], numbers: np.ndarray) -> Columns:
-        whys, ellipse = [reason(self.file, row) for row in rows], half_axes_m(self.plan)
-        inside = np.array([row.within(ellipse) for row in rows])
-        fine = np.array([why == "" for why in whys])
+        whys = np.array([self.why_not(row) for row in rows])
         azimuth = azimuth_rad(self.plan)
         values = {name: np.array([getattr(row, name) for row in rows]) for name in NUMBERS}
         along_m, across_m = values["along_m"], values["across_m"]
@@ -126,8 +127,8 @@ class Squadron:
             "case": first + np.arange(len(rows)),
             "seed": np.array([row.seed for row in rows]),
             "outcome": np.array([row.outcome.name.lower() for row in rows]),
-            "landed": fine & inside,
-            "reason": np.array([why or ("" if near else OUTSIDE) for why, near in zip(whys, inside, strict=True)]),
+            "landed": whys == "",
+            "reason": whys,
             **values,
             "east_m": along_m * np.sin(azimuth) + across_m * np.cos(azimuth),
             "north_m": along_m * np.cos(azimuth) - across_m * np.sin(azimuth),

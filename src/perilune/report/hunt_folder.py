@@ -51,8 +51,8 @@ def flyer(squadron: Squadron, threads: ThreadPoolExecutor) -> Any:
 
     def fly(numbers: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         parts = [slice(first, first + width) for first in range(0, len(seeds), width)]
-        whys = threads.map(lambda part: squadron.why_not(numbers[part], seeds[part]), parts)
-        return np.array([why for part in whys for why in part], dtype=object)
+        rows = threads.map(lambda part: squadron.flown(numbers[part], seeds[part]), parts)
+        return np.array([squadron.why_not(row) for part in rows for row in part], dtype=object)
 
     return fly
 
@@ -74,7 +74,7 @@ def way_file(found: Hunt, number: int, asked: Asked) -> str:
     """A campaign in which every flight has the inputs of a design point, and chance on the way is its own."""
     way = found.ways[number]
     lines = [
-        f"# The likeliest way to: {way.cause}; {way.point.distance:.2f} sigma from the nominal. Inputs that are not named are at their nominal.",
+        f"# The likeliest way to: {way.cause}; {way.distance:.2f} sigma from the nominal. Inputs that are not named are at their nominal.",
         f"mission = {json.dumps(asked.mission)}",
         f"cases = {CASES_OF_WAY}",
         *([f"faults = {json.dumps(list(asked.faults))}"] if asked.faults else []),
@@ -83,8 +83,8 @@ def way_file(found: Hunt, number: int, asked: Asked) -> str:
     for place, each in enumerate(found.inputs):
         if each.size == 0.0:
             continue
-        value = float(each.values(way.point.u[place : place + 1])[0])
-        lines += ["", f"[inputs.{json.dumps(each.name)}]", f'law = "fixed"  # {way.point.u[place]:+.2f} sigma', f"value = {value!r}"]
+        value = float(each.values(way.u[place : place + 1])[0])
+        lines += ["", f"[inputs.{json.dumps(each.name)}]", f'law = "fixed"  # {way.u[place]:+.2f} sigma', f"value = {value!r}"]
     return "\n".join(lines) + "\n"
 
 
@@ -112,7 +112,7 @@ def sentence(result: dict[str, Any]) -> str:
 def page(result: dict[str, Any], title: str) -> str:
     """One HTML document, with its figures in it."""
     css = resources.files("perilune.report").joinpath("page.css").read_text(encoding="utf-8")
-    ways = "".join(_way(number, way) for number, way in enumerate(result["ways"])) or "<p>No way to fail was found.</p>"
+    ways = "".join(_way(number, way) for number, way in enumerate(result["ways"])) or "<p>No input decides: it is chance on the way.</p>"
     head = (
         f'<header class="verdict" style="--verdict: {BAD}"><div><h1>{escape(title)}: the hunt</h1>'
         f'<p class="word">{result["failure"]["probability"]:.1e}</p><p class="sentence">{escape(sentence(result))}</p></div></header>'
@@ -142,8 +142,6 @@ def _odds(result: dict[str, Any]) -> str:
 
 def _way(number: int, way: dict[str, Any]) -> str:
     inputs = way["inputs"]
-    if not inputs:
-        return f"<h3>Way {number + 1}: {escape(way['cause'])}</h3><p>No input decides: it is chance on the way.</p>"
     with drawing(height_in=0.9 + 0.3 * len(inputs)) as (figure, (axes,)):
         for place, each in enumerate(reversed(inputs)):
             axes.barh(place, each["sigma"], color=BAD, alpha=0.75, height=0.55)
@@ -153,5 +151,5 @@ def _way(number: int, way: dict[str, Any]) -> str:
         drawn = svg(figure)
     return (
         f"<h3>Way {number + 1}: {escape(way['cause'])}, {way['distance_sigma']:.2f} sigma</h3>{drawn}"
-        f"<p>Fly it: <code>perilune campaign way-{number + 1}.toml</code></p>"
+        f"<p>{way['share']:.0%} of flights fail there. Fly it: <code>perilune campaign way-{number + 1}.toml</code></p>"
     )
