@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from perilune.campaign.rare import Widened, directions_of, importance_sampling, subset_simulation
+from perilune.campaign.rare import Samples, Widened, directions_of, importance_sampling, subset_simulation, weighed
 
 
 def tail(beta):
@@ -132,3 +132,9 @@ def test_densities_of_widened_draws():
     weight = 1.0 / way.density(u)
     assert np.mean(weight) == pytest.approx(1.0, abs=0.01)
     assert np.mean(weight[:, None] * u**2, axis=0) == pytest.approx([1.0, 1.0, 1.0], abs=0.02)
+
+
+def test_one_failure_of_small_weight_is_no_interval():
+    """Of 6,000, half of them plain, one failed, far out: others, of which the plain ones would have met none, may be much more frequent."""
+    told = weighed(Samples(np.zeros((1, 2)), np.zeros(1), -np.ones(1)), np.array([0.01]), 6000)
+    assert told.interval[0] < told.probability == 0.01 / 6000 and told.interval[1] == pytest.approx(-math.log(0.025) / 3000.0)

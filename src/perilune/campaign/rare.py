@@ -23,6 +23,8 @@ NORMAL_95 = 1.959963984540054
 SEEDS_END = 2**31
 # An input matters if chance alone would spread its draws so far among failures once in so many; and no direction is widened further.
 CHANCE, SPREAD_MAX = 1e-4, 4.0
+# Fewer failures than these do not tell an interval by themselves.
+FEW = 10
 # Of a number that is Poisson's, the mean for which none is seen once in 40 runs.
 UNSEEN = -math.log(0.025)
 
@@ -58,15 +60,16 @@ class Rare:
     flights: int
     failed: Samples
     levels: tuple[Level, ...] = ()
-    bound: float = 1.0  # where nothing failed: more than this would have shown in 39 of 40 runs
+    bound: float = 1.0  # where hardly any failed: more than this would have shown in 39 of 40 runs
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 %, of a lognormal estimate."""
+        """95 %, of a lognormal estimate. A few failures of small weight say nothing of others that were not met: there the bound counts, too."""
         if self.probability == 0.0:
             return 0.0, self.bound
         factor = math.exp(NORMAL_95 * math.sqrt(math.log1p(self.error**2)))
-        return self.probability / factor, min(1.0, self.probability * factor)
+        least = self.bound if len(self.failed.seeds) < FEW else 0.0
+        return self.probability / factor, min(1.0, max(self.probability * factor, least))
 
 
 def subset_simulation(
@@ -201,8 +204,8 @@ def weights(u: np.ndarray, ways: Sequence[Widened]) -> np.ndarray:
 
 def weighed(failed: Samples, weight: np.ndarray, samples: int) -> Rare:
     """Of so many samples these failed; the others count as nothing."""
-    probability = float(np.sum(weight)) / samples
+    probability, bound = float(np.sum(weight)) / samples, min(1.0, UNSEEN / (0.5 * samples))
     if probability == 0.0:
-        return Rare(0.0, math.inf, samples, failed, bound=min(1.0, UNSEEN / (0.5 * samples)))
+        return Rare(0.0, math.inf, samples, failed, bound=bound)
     variance = float(np.sum(weight**2)) / samples - probability**2
-    return Rare(probability, math.sqrt(variance / samples) / probability, samples, failed)
+    return Rare(probability, math.sqrt(variance / samples) / probability, samples, failed, bound=bound)
