@@ -16,7 +16,7 @@ from perilune.wire.telemetry import Mode
 MODELLING_ROOMS = ("world", "moon", "fsw/navigation", "fsw/guidance", "fsw/control")
 # Files of those rooms without physics of their own.
 NO_PHYSICS = {
-    "guidance/guidance.py": "chooses among three laws",
+    "guidance/guidance.py": "chooses among the laws",
     "navigation/state.py": "layout of the filter's state",
     "sensors/__init__.py": "asks every sensor",
     "sensors/sensor.py": "what a sensor is",

@@ -49,6 +49,20 @@ def test_with_k_6_it_is_the_law_of_linear_acceleration(t_s, dv, miss, accel_end)
 
 
 @given(st.floats(1.0, 300.0), *vectors)
+def test_with_k_6_it_is_the_law_of_zero_effort_miss_and_velocity(t_s, dv, miss, accel_end):
+    """6 ZEM / t^2 - 2 ZEV / t, with what would be missed if only gravity acted from now on (Ebrahimi, Bahrami and Roshanian, 2008)."""
+    dv, miss, gravity = np.array(dv), np.array(miss), np.array([0.0, 0.0, -GRAVITY_M_S2])
+    missed, slip = miss - 0.5 * gravity * t_s**2, dv - gravity * t_s
+    scale = np.abs(dv).max() / t_s + np.abs(miss).max() / t_s**2 + GRAVITY_M_S2
+    np.testing.assert_allclose(
+        law(E_GUIDANCE, t_s, dv, miss, np.array(accel_end), gravity),
+        6.0 / t_s**2 * missed - 2.0 / t_s * slip,
+        rtol=0.0,
+        atol=20.0 * IDENTITY_RTOL * scale,
+    )
+
+
+@given(st.floats(1.0, 300.0), *vectors)
 def test_with_k_12_it_is_the_law_of_quadratic_acceleration_with_a_given_end(t_s, dv, miss, accel_end):
     """Apollo's law: c0 + c1 t + c2 t^2 meets speed, place and acceleration at the end."""
     dv, miss, accel_end, gravity = np.array(dv), np.array(miss), np.array(accel_end), np.array([0.0, 0.0, -GRAVITY_M_S2])

@@ -11,6 +11,7 @@ from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloIgnition, ApolloTarget, ApolloThrottle
 from perilune.fsw.guidance.approach import ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
+from perilune.fsw.guidance.gravity_turn import GravityTurn
 from perilune.fsw.guidance.guidance import Guidance
 from perilune.fsw.guidance.held import AttitudeHold, FreeFall
 from perilune.fsw.guidance.vertical import Hover, VerticalGuidance
@@ -21,7 +22,7 @@ from perilune.moon.frames import SiteFrame
 from perilune.scenario.build_control import braking_thrust, thrust_in
 from perilune.scenario.build_world import canted, site_of, velocimeter_beams
 from perilune.scenario.schema import LanderFile
-from perilune.scenario.schema_flight import Abort, Apollo, Gate
+from perilune.scenario.schema_flight import Abort, Apollo, Approach, Gate
 from perilune.scenario.schema_table import Table
 
 COS_INCIDENCE_MIN = 0.4
@@ -122,15 +123,7 @@ def _guidance(file: LanderFile) -> Guidance:
     approach, vertical, hold, fall = software.approach, software.vertical_descent, software.attitude_hold, software.free_fall
     return Guidance(
         braking=braking_guidance(file),
-        approach=ApproachGuidance(
-            gain=float(approach.gain),
-            end_height_m=float(approach.end_altitude_m),
-            end_vertical_speed_m_s=-float(approach.end_vertical_m_s),
-            end_accel_up_m_s2=GM_MOON_M3_S2 / RADIUS_MOON_M**2 + float(vertical.deceleration_m_s2),
-            time_to_go_min_s=3.0,
-            tilt_max_rad=math.radians(approach.tilt_max_deg),
-            dive_m_s2=float(approach.dive_m_s2 or 0.0),
-        ),
+        approach=_approach(approach, float(vertical.deceleration_m_s2)),
         vertical=VerticalGuidance(
             touchdown_speed_m_s=float(vertical.touchdown_m_s),
             low_height_m=float(vertical.low_altitude_m),
@@ -151,6 +144,23 @@ def _guidance(file: LanderFile) -> Guidance:
         fall=None if fall is None else FreeFall(math.radians(fall.tilt_deg)),
         apollo=None if software.apollo is None else _apollo(file, software.apollo),
         abort=None if software.abort is None else _abort(software.abort),
+    )
+
+
+def _approach(approach: Approach, deceleration_m_s2: float) -> ApproachGuidance | GravityTurn:
+    gravity_m_s2 = GM_MOON_M3_S2 / RADIUS_MOON_M**2
+    end_height_m, end_m_s = float(approach.end_altitude_m), -float(approach.end_vertical_m_s)
+    tilt_max_rad = math.radians(approach.tilt_max_deg)
+    if approach.law == "gravity_turn":
+        return GravityTurn(end_height_m, end_m_s, deceleration_m_s2, gravity_m_s2, tilt_max_rad)
+    return ApproachGuidance(
+        gain=float(approach.gain),
+        end_height_m=end_height_m,
+        end_vertical_speed_m_s=end_m_s,
+        end_accel_up_m_s2=gravity_m_s2 + deceleration_m_s2,
+        time_to_go_min_s=3.0,
+        tilt_max_rad=tilt_max_rad,
+        dive_m_s2=float(approach.dive_m_s2 or 0.0),
     )
 
 

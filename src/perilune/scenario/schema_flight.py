@@ -136,6 +136,9 @@ class Approach(Table):
     """Flight to a point over the site."""
 
     wanted: bool
+    law: Literal["polynomial", "gravity_turn"] = Field(
+        default="polynomial", description="to the site along a polynomial, or wherever a turn against the velocity leads"
+    )
     gain: Annotated[Number, Within(6, 12, "6: E-guidance, 12: Apollo's law without jerk")]
     end_altitude_m: Positive
     end_vertical_m_s: NonNegative = Field(description="downward")

@@ -8,6 +8,7 @@ from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloState, PlaceOfSite
 from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
+from perilune.fsw.guidance.gravity_turn import GravityTurn
 from perilune.fsw.guidance.held import AttitudeHold, FreeFall
 from perilune.fsw.guidance.limits import upward_first
 from perilune.fsw.guidance.request import LocalState, ThrustRequest
@@ -50,7 +51,7 @@ class GuidanceView(eqx.Module):
 
 class Guidance(eqx.Module):
     braking: BrakingGuidance
-    approach: ApproachGuidance
+    approach: ApproachGuidance | GravityTurn
     vertical: VerticalGuidance
     approach_wanted: Flag
     braking_exhaust_m_s: Scalar
