@@ -9,20 +9,23 @@ os.environ.setdefault("EQX_ON_ERROR", "nan")
 
 if TYPE_CHECKING:
     from perilune.campaign.campaign import Campaign, campaign
+    from perilune.campaign.linear import LinearCovariance, linear_covariance
     from perilune.scenario.flight import Flight, fly
     from perilune.scenario.forces import Forces
     from perilune.scenario.load import load
     from perilune.scenario.propagate import Trajectory, propagate
 
-__all__ = ["Campaign", "Flight", "Forces", "Trajectory", "campaign", "fly", "load", "propagate"]
+__all__ = ["Campaign", "Flight", "Forces", "LinearCovariance", "Trajectory", "campaign", "fly", "linear_covariance", "load", "propagate"]
 
 _HOMES = {
     "Campaign": "perilune.campaign.campaign",
     "campaign": "perilune.campaign.campaign",
     "Flight": "perilune.scenario.flight",
     "Forces": "perilune.scenario.forces",
+    "LinearCovariance": "perilune.campaign.linear",
     "Trajectory": "perilune.scenario.propagate",
     "fly": "perilune.scenario.flight",
+    "linear_covariance": "perilune.campaign.linear",
     "load": "perilune.scenario.load",
     "propagate": "perilune.scenario.propagate",
 }

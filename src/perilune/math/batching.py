@@ -1,6 +1,8 @@
 """Work laid out for the compiler: done once, and for those of a batch that need it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import equinox as eqx
@@ -16,6 +18,18 @@ SLOTS = 32
 # For work that most of a batch needs at the same time, and that is many short loops: starting each loop then costs less than its work.
 MANY_SLOTS = 128
 
+_alone: ContextVar[tuple | None] = ContextVar("alone", default=None)
+
+
+@contextmanager
+def of_one(without: tuple[Callable, ...] = ()) -> Iterator[None]:
+    """Within it `where_needed` is traced as the branch that it is for one lander, to be differentiated; works `without` are left out."""
+    token = _alone.set(without)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
+
 
 def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *operands: Any, slots: int = SLOTS) -> PyTree:
     """`work(*operands)` where it is needed, `otherwise` elsewhere: for one lander a branch, for a batch some slots at a time.
@@ -24,6 +38,10 @@ def where_needed(needed: Flag, work: Callable[..., PyTree], otherwise: PyTree, *
     number and not with the batch. The result of a row does not depend on which others are in need. `work` must take all that it
     needs from `operands`, and give the structure of `otherwise`. The leaves of an outer batch of batches are not supported.
     """
+    without = _alone.get()
+    if without is not None:
+        otherwise = jax.tree.map(jnp.asarray, otherwise)
+        return otherwise if work in without else jax.lax.cond(needed, lambda: work(*operands), lambda: otherwise)
     arrays, rest = eqx.partition(operands, eqx.is_array)
 
     def row(arrays: PyTree) -> PyTree:

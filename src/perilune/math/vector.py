@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from perilune.math.through import root
 from perilune.types import Flag, Scalar
 
 
@@ -57,7 +58,7 @@ class Vec3(eqx.Module):
         return self.dot(self)
 
     def norm(self) -> Scalar:
-        return jnp.sqrt(self.norm_squared())
+        return root(self.norm_squared())
 
     def unit(self) -> "Vec3":
         """Direction; the zero vector gives zero, not NaN."""

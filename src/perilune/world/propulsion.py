@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perilune.constants import G0_M_S2
+from perilune.math.through import whole
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
 from perilune.wire.commands import Commands
@@ -47,7 +48,7 @@ class Engines(eqx.Module):
     def valve(self, throttle_cmd: Float[Array, " engines"]) -> Float[Array, " engines"]:
         """Throttle that the valves take for an order: band, dead band, steps, a valve that does not move."""
         step = jnp.where(self.throttle_quantum > 0.0, self.throttle_quantum, 1.0)
-        stepped = jnp.where(self.throttle_quantum > 0.0, jnp.round(throttle_cmd / step) * step, throttle_cmd)
+        stepped = jnp.where(self.throttle_quantum > 0.0, whole(throttle_cmd / step) * step, throttle_cmd)
         within = jnp.clip(stepped, self.throttle_min, self.throttle_max)
         lit = (throttle_cmd > 0.0) & (throttle_cmd >= 0.5 * self.throttle_min)
         return jnp.where(self.held > 0.0, self.held_throttle, jnp.where(lit, within, 0.0))

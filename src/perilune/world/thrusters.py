@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from perilune.constants import G0_M_S2
+from perilune.math.through import only_if
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
 from perilune.world.wrench import Wrench
@@ -30,8 +31,9 @@ class Thrusters(eqx.Module):
 
     def on_fraction(self, on_s: Float[Array, " thrusters"], t_in_cycle_s: Scalar, dt_s: Scalar) -> Float[Array, " thrusters"]:
         """Share of the substep from `t_in_cycle_s`, `dt_s` long, during which each valve is open."""
-        pulse_s = jnp.where(on_s >= self.pulse_min_s, on_s, 0.0)
-        ordered = jnp.clip((pulse_s - t_in_cycle_s) * (1.0 / dt_s), 0.0, 1.0)
+        pulse_s = only_if(on_s >= self.pulse_min_s, on_s)
+        share = jnp.minimum((pulse_s - t_in_cycle_s) * (1.0 / dt_s), 1.0)
+        ordered = only_if(share > 0.0, share)
         return jnp.maximum(ordered, self.open) * (1.0 - self.shut)
 
     def output(self, fraction: Float[Array, " thrusters"]) -> tuple[Wrench, Scalar]:

@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from perilune.math.through import only_if
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Flag, Scalar
 
@@ -111,7 +112,7 @@ class Allocator(eqx.Module):
         attitude = self._attitude(Vec3(torque.x * (1.0 - given) * rest, torque.y * (1.0 - given) * rest, torque.z * rest))
 
         on_s = jnp.clip(axial + attitude, 0.0, 1.0) * self.cycle_s
-        on_s = jnp.where(on_s >= self.pulse_min_s, on_s, 0.0)
+        on_s = only_if(on_s >= self.pulse_min_s, on_s)
         output = (on_s / self.cycle_s) @ self.output_full
         torque_given = Vec3(output[0], output[1], output[2])
         thrust_n = output[3] + jnp.sum(throttle * self.engines.thrust_n)

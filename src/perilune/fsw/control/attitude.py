@@ -4,6 +4,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from perilune.math.rotation import Rotation, identity
+from perilune.math.through import only_if
 from perilune.math.vector import Vec3, any_normal_to, select, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import ImuReading
@@ -184,4 +185,4 @@ class AttitudeControl(eqx.Module):
     def _quietened(self, torque: Vec3, error_rad: Vec3, omega: Vec3, quiet: Flag) -> Vec3:
         lead = error_rad - omega * self.quiet_lead_s
         pairs = zip(torque.components(), lead.components(), strict=True)
-        return Vec3(*(jnp.where(quiet & (jnp.abs(ahead) < self.quiet_error_rad), 0.0, t) for t, ahead in pairs))
+        return Vec3(*(only_if(jnp.logical_not(quiet & (jnp.abs(ahead) < self.quiet_error_rad)), t) for t, ahead in pairs))

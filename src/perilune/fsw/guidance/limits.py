@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 
+from perilune.math.through import root
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
 
@@ -22,6 +23,6 @@ def upward_first(accel_m_s2: Vec3, up: Vec3, accel_max_m_s2: Scalar) -> Vec3:
     asked_m_s2 = accel_m_s2.dot(up)
     rise_m_s2 = jnp.minimum(asked_m_s2, accel_max_m_s2)
     level_m_s2 = accel_m_s2 - up * asked_m_s2
-    left_m_s2 = jnp.sqrt(jnp.maximum(accel_max_m_s2**2 - rise_m_s2**2, 0.0))
+    left_m_s2 = root(jnp.maximum(accel_max_m_s2**2 - rise_m_s2**2, 0.0))
     scale = jnp.minimum(1.0, left_m_s2 / jnp.maximum(level_m_s2.norm(), 1e-9))
     return up * rise_m_s2 + level_m_s2 * scale

@@ -12,6 +12,7 @@ from perilune.fsw.navigation.belief import AltimeterBelief, GroundBelief, StarTr
 from perilune.fsw.navigation.state import ATTITUDE, AXES_OF_VELOCITY, IDENTITY, POSITION, STATES, TERRAIN, VELOCITY, NavState
 from perilune.fsw.navigation.updates import Measured
 from perilune.math.batching import computed_once
+from perilune.math.through import root
 from perilune.math.vector import Vec3, any_normal_to, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import RangeReading, StarTrackerReading, VelocimeterReading
@@ -156,7 +157,7 @@ def velocimeter_reach(nav: NavState, reading: VelocimeterReading, belief: Veloci
     share = 1.0 / jnp.maximum(count, 1.0)
     mean_body_m = spot_body_m * share
     spread_m2 = square_m2 * share - mean_body_m.norm_squared()
-    return Reach(count > 0.0, nav.q_lci_body @ mean_body_m, jnp.sqrt(jnp.maximum(spread_m2, 0.0)))
+    return Reach(count > 0.0, nav.q_lci_body @ mean_body_m, root(jnp.maximum(spread_m2, 0.0)))
 
 
 def velocimeter_height_row(nav: NavState, reading: VelocimeterReading, belief: VelocimeterBelief, ground: GroundBelief) -> Measured:

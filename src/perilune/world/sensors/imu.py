@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from perilune.math.random import Stream
+from perilune.math.through import whole
 from perilune.math.vector import Vec3, select, zero_vec3
 from perilune.types import Index, Scalar
 from perilune.wire.measurements import ImuReading
@@ -82,7 +83,7 @@ def _held(increment: Vec3, limit: Scalar) -> Vec3:
 
 def _rounded(increment: Vec3, quantum: Scalar) -> Vec3:
     counts_per_unit = 1.0 / quantum  # once, not a division a component
-    return Vec3(*(jnp.round(part * counts_per_unit) * quantum for part in increment.components()))
+    return Vec3(*(whole(part * counts_per_unit) * quantum for part in increment.components()))
 
 
 class ImuState(eqx.Module):
