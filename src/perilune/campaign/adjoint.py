@@ -12,7 +12,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from perilune.campaign.nominal import NAMES, told
 from perilune.math.batching import of_one
@@ -40,7 +40,11 @@ def _nothing_of(part: Any) -> Any:
 def draws_of(mission: Mission, state: MissionState) -> tuple[str, ...]:
     """The names of all that a tick draws."""
     noted: dict[str, str] = {}
-    given = Given(jnp.zeros(0), (), "", lambda way, law: noted.setdefault(way, law) and None)
+
+    def note(way: str, law: str) -> None:
+        noted.setdefault(way, law)
+
+    given = Given(jnp.zeros(0), (), "", note)
 
     def one(state: MissionState, tick: Index) -> None:
         step(mission, eqx.tree_at(lambda s: s.stream, state, Stream(state.stream.key, given)), silence(mission), tick)
@@ -107,9 +111,9 @@ class Record(NamedTuple):
     """Ticks of a flight: the state before, draws, number, and what a switch a tick later makes of the state after."""
 
     state: Any
-    draws: Float[Array, "ticks draws"]
-    tick: Array
-    late: Float[Array, "ticks states"]
+    draws: Float[ArrayLike, "ticks draws"]
+    tick: Int[ArrayLike, " ticks"]
+    late: Float[ArrayLike, "ticks states"]
 
 
 @eqx.filter_jit

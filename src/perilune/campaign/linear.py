@@ -65,10 +65,10 @@ class LinearCovariance:
 class History(NamedTuple):
     """Of the nominal flight, a row a tick, to first contact."""
 
-    states: MissionState
-    draws: np.ndarray
-    tick: np.ndarray
-    numbers: np.ndarray  # `NAMES`
+    states: Any  # `MissionState`
+    draws: Any
+    tick: Any
+    numbers: Any  # `NAMES`
 
 
 def linear_covariance(mission: str | Path) -> LinearCovariance:
@@ -77,6 +77,7 @@ def linear_covariance(mission: str | Path) -> LinearCovariance:
 
 
 def of_plan(plan: Flightplan) -> LinearCovariance:
+    """Of a flight that is laid out: one coast and one powered phase."""
     if [phase.kind for phase in plan.phases[:-1]] != [PhaseKind.COAST, PhaseKind.POWERED]:
         raise ScenarioError("linear covariance wants one coast and one powered phase: take the mission's last entry")
     mission = _level(plan.mission)
@@ -103,7 +104,11 @@ class _Start:
         inputs = inputs_of(plan)
         noted: dict[str, str] = {}
         ways = tuple(each.way for each in inputs)
-        jax.eval_shape(lambda z: self._begun(z, ways, lambda way, law: noted.setdefault(way, law) and None)[1], jnp.zeros(len(ways)))
+
+        def note(way: str, law: str) -> None:
+            noted.setdefault(way, law)
+
+        jax.eval_shape(lambda standard: self._begun(standard, ways, note)[1], jnp.zeros(len(ways)))
         waking = tuple(way for way in noted if way not in ways)
         self.ways = (*ways, *waking)
         self.names = (*(each.name for each in inputs), *(way.replace("/", ".").replace(" ", "_") for way in waking))
@@ -147,7 +152,7 @@ def _history(linear: Linear, own: Mission, state: MissionState, plan: Flightplan
         rows.append(jax.tree.map(np.asarray, History(states, draws, ticks, numbers)))
         if bool(state.world.touch.ever):
             whole = jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
-            touched = _first(whole.states.world.touch.ever)
+            touched = _first(np.asarray(whole.states.world.touch.ever))
             return jax.tree.map(lambda leaf, touched=touched: leaf[:touched], whole)
     raise ScenarioError("the nominal flight does not touch the ground")
 
@@ -157,7 +162,7 @@ def _first(flags: np.ndarray) -> int:
 
 
 def _told(plan: Flightplan, start: _Start, linear: Linear, own: Mission, history: History) -> LinearCovariance:
-    mode, tick_s = history.states.fsw.modes.mode, float(plan.mission.tick_s)
+    mode, tick_s = np.asarray(history.states.fsw.modes.mode), float(plan.mission.tick_s)
     places = {"low gate": _first(mode == Mode.VERTICAL_DESCENT) - 1, "first contact": len(mode) - 1}
     asked, steps = _asked(history, places, tick_s)
     changes = [int(tick) for tick in np.flatnonzero(np.diff(mode))]
@@ -258,7 +263,7 @@ def _back(
     for first in reversed(range(0, wide, CHUNK_TICKS)):
         part = slice(first, first + CHUNK_TICKS)
         sweep, (draws, switch) = swept(
-            linear, own, sweep, jax.tree.map(lambda leaf, part=part: jnp.asarray(leaf[part]), record), asked[part]
+            linear, own, sweep, jax.tree.map(lambda leaf, part=part: jnp.asarray(leaf[part]), record), jnp.asarray(asked[part])
         )
         to_draws.append(np.asarray(draws))
         switches.append(np.asarray(switch))

@@ -53,7 +53,7 @@ def heights_m(plan: Flightplan, directions: np.ndarray, first: int) -> np.ndarra
 def _heights(mission: Mission, spread: Any, seeds: Array, directions: Float[Array, "spots 3"]) -> Float[Array, "seeds spots"]:
     def of_seed(seed: Array) -> Array:
         terrain = dispersed(mission, spread, seed).world.terrain
-        return jax.vmap(lambda d: terrain.height_m(Vec3(d[0], d[1], d[2])))(directions)
+        return jnp.asarray(jax.vmap(lambda d: terrain.height_m(Vec3(d[0], d[1], d[2])))(directions))
 
     return jax.lax.map(of_seed, seeds)
 
@@ -98,6 +98,7 @@ def _met(mission: Mission, seen: Kinematics, antenna: Vec3, ray: Vec3, axis: Vec
         origin_m, way = seen.point_lfme_m(antenna), seen.q_lfme_body @ ray
         hit = mission.world.terrain.raycast(origin_m, way)
         on_axis = ray.dot(axis)
-        return (origin_m + way * hit.range_m).unit().array(), hit.range_m * on_axis, on_axis / hit.cos_incidence
+        place = (origin_m + way * hit.range_m).unit().array()
+        return place, jnp.asarray(hit.range_m * on_axis), jnp.asarray(on_axis / hit.cos_incidence)
 
     return jax.vmap(one)(seen)
