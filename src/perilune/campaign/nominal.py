@@ -1,4 +1,4 @@
-"""The flight about which a mission is made linear: nothing off its nominal value, no noise, level ground; and its tick, to be differentiated."""
+"""The flight about which a mission is made linear: what is told of it, and how far off each change of mode is."""
 
 import equinox as eqx
 import jax
