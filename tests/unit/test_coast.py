@@ -162,3 +162,22 @@ def test_a_lander_that_falls_has_its_verdict_and_the_other_flies_on(luna, world,
     again = sim.sleep(fleet, after, first + ticks, first + 2 * ticks)
     lying = jax.tree.map(lambda a, b: np.array_equal(a[0], b[0], equal_nan=True), after.world, again.world)
     assert all(jax.tree.leaves(lying))
+
+
+def test_who_is_aloft_at_the_end_falls_few_at_a_time(luna, monkeypatch):
+    """Each with its own; who has a verdict is left alone."""
+    monkeypatch.setattr(sim, "FEW", 2)
+    fleet = fleet_with(luna, [5, 6, 7, 8], {})
+    states = sim.start(fleet, jnp.asarray(0))
+    outcomes = jnp.asarray([Outcome.FLYING, Outcome.LANDED, Outcome.FLYING, Outcome.FLYING])
+    states = eqx.tree_at(lambda s: s.verdict.outcome, states, outcomes.astype(states.verdict.outcome.dtype))
+    asked = []
+
+    def call(function, few, some, first, last):
+        assert function is sim.sleep and (int(first), int(last)) == (luna.phases[-1].start_tick, luna.phases[-1].end_tick)
+        asked.append(few.seeds.tolist())
+        return eqx.tree_at(lambda s: s.world.altitude_m, some, some.world.altitude_m + few.seeds)
+
+    after = sim.fallen(fleet, states, luna.phases[-1], call)
+    assert asked == [[5, 7], [8, 8]]
+    assert (after.world.altitude_m - states.world.altitude_m).tolist() == [5.0, 0.0, 7.0, 8.0]

@@ -106,9 +106,10 @@ def _causes(result: dict[str, Any]) -> str:
 
 
 def marked(cause: dict[str, Any]) -> str:
-    """The slope that flights of a cause met, and the inputs that were drawn otherwise in them than in all."""
+    """The slope that flights of a cause met, and the inputs that were drawn far out in them."""
     slope = [] if cause["slope_deg"] is None else [f"on slopes of {cause['slope_deg']:.0f}°"]
-    return ", ".join(slope + [f"{each['input']} {each['median_sigma']:.1f} sigma" for each in cause["marked_by"][:3]])
+    far = [each for each in cause["marked_by"] if each["median_sigma"] >= 1.0]
+    return ", ".join(slope + [f"{each['input']} {each['median_sigma']:.1f} sigma" for each in far[:3]])
 
 
 def _margins(result: dict[str, Any], rows: Columns) -> str:

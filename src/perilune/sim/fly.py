@@ -27,6 +27,8 @@ from perilune.types import Flag, Index, Scalar
 from perilune.wire.uplink import FlightOrders, StateVector, Uplink, no_orders
 
 CHUNK_TICKS = 100
+# Those who are aloft when all phases are over fall so many at a time: a coast takes as long for all as for whoever flies lowest.
+FEW = 8
 
 Recorder = Callable[[Mission, Frame], Any]
 
@@ -81,6 +83,32 @@ def sleep(fleet: Fleet, states: MissionState, start_tick: Index, end_tick: Index
         return eqx.tree_at(lambda s: (s.world, s.verdict), state, (kept(watched, world, state.world), verdict))
 
     return _each(one, fleet.own, states)
+
+
+def fallen(fleet: Fleet, states: MissionState, phase: Phase, call: Call = at_once) -> MissionState:
+    """`sleep` of those that have no verdict yet, FEW at a time whatever their number, so that company changes nothing."""
+    first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
+    aloft = np.flatnonzero(np.asarray(states.verdict.outcome) == Outcome.FLYING)
+    if fleet.width <= FEW:
+        return call(sleep, fleet, states, first, last)
+    for some in (aloft[k : k + FEW] for k in range(0, len(aloft), FEW)):
+        rows = np.resize(some, FEW)  # filled up with the same again
+        few = Fleet(fleet.shared, *(_rows_of(each, rows) for each in (fleet.own, fleet.seeds, fleet.given)))
+        after = call(sleep, few, _rows_of(states, rows), first, last)
+        states = jax.tree.map(lambda whole, part, some=some: _with_rows(whole, some, part), states, after)
+    return states
+
+
+def _rows_of(tree: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(
+        lambda leaf: jax.device_put(np.asarray(leaf)[rows]) if eqx.is_array(leaf) or isinstance(leaf, np.ndarray) else leaf, tree
+    )
+
+
+def _with_rows(whole: Any, rows: np.ndarray, part: Any) -> Array:
+    changed = np.array(whole)
+    changed[rows] = np.asarray(part)[: len(rows)]
+    return jax.device_put(changed)
 
 
 @eqx.filter_jit
@@ -184,7 +212,9 @@ def fly(
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
             if phase.kind is PhaseKind.COAST:
-                before, states = states, call(sleep, fleet, states, first, last)
+                falling = phase is phases[-1] and phase is not phases[0]
+                before = states
+                states = fallen(fleet, states, phase, call) if falling else call(sleep, fleet, states, first, last)
                 yield Chunk(states, None, phase.start_tick, phase, before)
                 if all_over(states):
                     return
