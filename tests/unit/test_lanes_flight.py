@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from conftest import CACHE
-from flown_fleet import WIDTH, different_leaves, lander
+from flown_fleet import WIDTH, Descent, awake, different_leaves, fleet_with, lander
 from perilune.lanes.calling import Library
 from perilune.scenario.native import in_lanes
 from perilune.scenario.shelf import Shelf
@@ -78,9 +78,9 @@ def test_a_chunk_is_as_by_xla(caller, among_faulty):
     assert checked > 100
 
 
-def to_the_end(caller, descent):
+def to_the_end(caller, descent, chunks=None):
     states = descent.awake
-    for number in range(len(descent.states)):
+    for number in range(chunks or len(descent.states)):
         states = chunk(caller, descent.fleet, states, descent.first_tick + number * sim.CHUNK_TICKS)
     return states
 
@@ -101,6 +101,16 @@ def test_a_lander_does_not_depend_on_its_place(caller, ended, reversed_batch):
     for place in range(WIDTH):
         assert different_leaves(lander(ended, place), lander(turned, WIDTH - 1 - place)) == []
     assert np.all(np.asarray(ended.verdict.outcome) != Outcome.FLYING)
+
+
+def test_a_lander_does_not_depend_on_its_company(caller, luna, ended, among_faulty, faulty_rows):
+    """Bit for bit over the whole descent: the first lander among others of other seeds, with the same faults."""
+    fleet = fleet_with(luna, [0, 17, 18, 19], faulty_rows)
+    woken, first, _ = awake(luna, fleet)
+    assert first == among_faulty.first_tick
+    others = to_the_end(caller, Descent(fleet, first, woken), len(among_faulty.states))
+    assert different_leaves(lander(ended, 0), lander(others, 0)) == []
+    assert different_leaves(lander(ended, 1), lander(others, 1)) != []
 
 
 def test_who_is_down_stays_as_it_is(caller, among_faulty):

@@ -154,6 +154,7 @@ def test_several_complaints_are_all_told():
         ("periapsis_altitude_km = 18", "periapsis_altitude_km = 180", "it must be at most the highest altitude, 100"),
         ('start_before_burn_orbits = { value = 0.5, source = "design" }', "", "has no start_before_burn_orbits"),
         ("2023-08-21T13:45:00Z", "2023-08-21T15:45:00Z", "it must lie between"),
+        ("landing_earliest_utc = 2023-08-21T13", "landing_earliest_utc = 2023-08-21T15", "it must not be later than landing_latest_utc"),
         ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
         ("injection_utc = 2023", "injection_utc = 2039", "outside the table of leap seconds"),
         (

@@ -79,7 +79,7 @@ def fly(
     In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
     Raises ScenarioError for input that cannot be flown.
     """
-    file = load(mission) if isinstance(mission, str | Path) else mission
+    file = mission if isinstance(mission, MissionFile) else load(mission)
     if isinstance(faults, str):
         faults = (faults,)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:

@@ -29,6 +29,8 @@ def catalogue() -> tuple[MissionFile, ...]:
 
 def load(name_or_path: str | Path) -> MissionFile:
     """A mission of the catalogue by name, or the file at a path (with a separator, or ending in .toml). Raises `ScenarioError`."""
+    if not isinstance(name_or_path, str | Path):
+        raise ScenarioError(f"a mission is a name or a path, not {name_or_path!r}; {nearest('', catalogue_names())}")
     if isinstance(name_or_path, Path) or name_or_path.endswith(".toml") or "/" in name_or_path or "\\" in name_or_path:
         path = Path(name_or_path)
         return _settled(mission_from_text(_text_of(path), str(path)), path.resolve().parent)

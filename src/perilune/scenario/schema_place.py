@@ -124,6 +124,9 @@ class Orbit(Table):
         if self.periapsis_altitude_km > self.apoapsis_altitude_km:
             allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
             raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
+        if self.landing_earliest_utc > self.landing_latest_utc:
+            ends = f"{self.landing_earliest_utc.isoformat()}; it must not be later than landing_latest_utc, {self.landing_latest_utc.isoformat()}"
+            raise complain(("landing_earliest_utc", f"is {ends}"))
         if not self.landing_earliest_utc <= self.landing_utc <= self.landing_latest_utc:
             allowed = f"between {self.landing_earliest_utc.isoformat()} and {self.landing_latest_utc.isoformat()}"
             raise complain(("landing_utc", f"is {self.landing_utc.isoformat()}; it must lie {allowed}"))
