@@ -1,4 +1,4 @@
-"""Draws docs/luna-25.png, the picture of the README, from a flight flown on the spot: `python docs/picture.py` (a minute or two)."""
+"""Draws docs/luna-25.png, the picture of the README, and docs/luna-25-impact.png, from flights flown on the spot: `python docs/picture.py` (some minutes)."""
 
 from pathlib import Path
 
@@ -9,10 +9,12 @@ import perilune
 from perilune.report import style
 from perilune.report.figures_ground import Target, draw_map
 from perilune.report.folder import maps_of, record_of
+from perilune.report.impacts import impact_figure
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 
 PLACE = Path(__file__).with_name("luna-25.png")
+IMPACTS = Path(__file__).with_name("luna-25-impact.png")
 SIZE_MAX_BYTES = 400_000
 
 
@@ -53,6 +55,9 @@ def main() -> None:
     target = Target(float(mission.site.elevation_m), (ellipse.major_km, ellipse.minor_km, ellipse.azimuth_deg) if ellipse else None)
     title = f"{mission.mission.title}, seed {flight.outcome['seed']}: {flight.outcome['outcome']}"
     draw(record, maps_of(flight, mission, record)[0], target, title)
+    lost = perilune.fly(mission, variant="as-flown")
+    site_deg = float(mission.site.latitude_deg), float(mission.site.longitude_deg)
+    impact_figure(record_of(lost), lost.outcome, site_deg).savefig(IMPACTS, dpi=90)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ TIMER_LATE_S = 0.2
 PLANNED_S, PLANNED_BOUND_S = 84.0, 17.0
 # The published time of 11:10, to half an orbit: on which the burn lies is chosen, where on it follows from the landing.
 HALF_ORBIT_S = 3420.0
-# Published: 11:10 to 11:58, 48 min. What place and orbit leave open is 38 to 46 min (benchmarks/luna25_impact_band.py); 1 % of thrust is worth
+# Published: 11:10 to 11:58, 48 min. What place and orbit leave open is 38 to 46 min (scenario/impact_band.py); 1 % of thrust is worth
 # half a minute, and three sigma of it and a kilometre of relief two.
 FALL_MIN = (36.0, 48.0)
 
@@ -56,7 +56,7 @@ def test_the_cause_in_the_file_is_the_published_one(luna):
 def test_the_burn_that_is_planned_is_near_the_published_one(plan):
     assert plan.burn is not None
     assert plan.burn.duration_s == pytest.approx(PLANNED_S, abs=PLANNED_BOUND_S)
-    assert plan.burn.timer_s / plan.burn.duration_s == pytest.approx(127.0 / 84.0, abs=1e-3)
+    assert plan.burn.timer_s == 127.0
     told = plan.epoch.after(plan.burn.at_s).utc()
     assert told.startswith("2023-08-19T")
     minutes = 60.0 * int(told[11:13]) + int(told[14:16])

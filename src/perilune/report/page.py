@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from perilune.report import figures, figures_ground, figures_mission, figures_navigation
+from perilune.report import figures, figures_ground, figures_mission, figures_navigation, impacts
 from perilune.report.history import EVENT_HEADINGS, FIGURE_HEADINGS, NOTE, event_rows, figure_rows
 from perilune.report.live import clock, distance
 from perilune.report.record import Record
@@ -174,7 +174,7 @@ def page(story: Story) -> str:
     result, mission = story.result, story.mission
     title = f"{mission.mission.title}: {word(result['outcome'])}"
     body = [_numbers(story), *(_chapter(chapter, story) for chapter in CHAPTERS if _can_be_drawn(chapter, story))]
-    body.insert(1, _burns(story))
+    body[1:1] = [_impacts(story), _burns(story)]
     body += [_events(story), _history(story), _assumed(mission), _footer(result, mission)]
     if _velocimeter_is_assumed(mission):
         body.insert(1, NO_PUBLIC_VELOCIMETER)
@@ -280,6 +280,16 @@ def _fell_asleep(story: Story) -> bool:
 def _chapter(chapter: Chapter, story: Story) -> str:
     note = f'<p class="note">{escape(chapter.note)}</p>' if chapter.note else ""
     return f"<section><h2>{escape(chapter.title)}</h2>{note}{svg(chapter.draw(story))}</section>"
+
+
+def _impacts(story: Story) -> str:
+    """Of a burn that led to the ground: where it may have ended, by all that the record allows."""
+    rows = impacts.impact_rows(story.result)
+    if not rows or not story.record.has("impacts/latitude_deg"):
+        return ""
+    site_deg = float(story.lander.site.latitude_deg), float(story.lander.site.longitude_deg)
+    picture = svg(impacts.impact_figure(story.record, story.result, site_deg))
+    return _section("Where it may have come down", f'<p class="note">{escape(impacts.NOTE)}</p>{_table(impacts.HEADINGS, rows)}{picture}')
 
 
 def _burns(story: Story) -> str:

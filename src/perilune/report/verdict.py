@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from perilune.report.impacts import impact_words
 from perilune.report.live import clock, distance
 
 # Colour of the word on the page and on the terminal.
@@ -89,5 +90,7 @@ def summary(result: dict[str, Any]) -> str:
         )
         lines.append(f"  {'inclination':<21}{orbit['inclination_deg']:8.2f} deg")
     lines.append(f"  {'propellant left':<21}{result['propellant_left_kg']:8.1f} kg")
+    if words := impact_words(result):
+        lines += ["", *words]
     lines += ["", *(f"  {name:<10} {path}" for name, path in result["files"].items() if path)]
     return "\n".join(lines)

@@ -23,7 +23,7 @@ from perilune.scenario.beside import Burn
 from perilune.scenario.brought import brought_files
 from perilune.scenario.build_control import braking_thrust, thrust_in
 from perilune.scenario.build_descent import braking_guidance
-from perilune.scenario.build_fsw import Moments, build_fsw, orbit_burn_duration_s, timer_factor
+from perilune.scenario.build_fsw import Moments, build_fsw, orbit_burn_duration_s, timer_s
 from perilune.scenario.build_world import landing_of, world_of
 from perilune.scenario.disperse import Spread, spread_of
 from perilune.scenario.errors import ScenarioError
@@ -109,7 +109,7 @@ def _laid_out(file: LanderFile, entry: str, programs: Programs) -> tuple[Mission
     burn_at_s = ignition_s - orbits.burn_before_ignition_s - 0.5 * burn_s if file.burns_from(entry) else math.inf
     moments = Moments(burn_at_s, burn_m_s, ignition_s, more_kg)
     mission = mission_of(file, world, moments, _body((world, start), min(burn_at_s, ignition_s), programs))
-    burn = Burn(burn_at_s, burn_m_s, burn_s, burn_s * timer_factor(file)) if burn_m_s > 0.0 else None
+    burn = Burn(burn_at_s, burn_m_s, burn_s, timer_s(file, burn_s, to_descent=True)) if burn_m_s > 0.0 else None
     return mission, _phases(file, entry, moments, burn_s), spread_of(file), epoch, burn
 
 

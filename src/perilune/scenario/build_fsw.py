@@ -198,7 +198,7 @@ def _orders(file: MissionFile, moments: Moments) -> FlightOrders:
     only = BurnRow(
         start_s=jnp.asarray(moments.orbit_burn_s),
         delta_v_m_s=jnp.asarray(moments.orbit_burn_m_s),
-        timer_s=jnp.asarray(duration_s * timer_factor(file)),
+        timer_s=jnp.asarray(timer_s(file, duration_s, to_descent=True)),
         follow=jnp.asarray(-1.0),
         held_lci=zero_vec3(),
         engines=jnp.asarray(engines),
@@ -213,10 +213,12 @@ def orbit_burn_duration_s(file: MissionFile, delta_v_m_s: float, more_kg: float 
     return delta_v_m_s * (float(file.vehicle.mass_start_kg) + more_kg) / thrust_n if thrust_n > 0.0 else 0.0
 
 
-def timer_factor(file: MissionFile) -> float:
-    """Back-up timer of the descent-orbit burn over its expected length."""
+def timer_s(file: MissionFile, duration_s: float, *, to_descent: bool) -> float:
+    """Back-up timer of a burn of an expected length: of the one to the pre-landing orbit the published one, if there is one."""
     burn = file.flight_software.orbit_burn
-    return float(burn.timer_factor) if burn is not None else 1.0
+    if burn is None:
+        return duration_s
+    return float(burn.descent_timer_s) if to_descent and burn.descent_timer_s is not None else duration_s * float(burn.timer_factor)
 
 
 def _sequence(file: MissionFile) -> list[tuple[Action, Release, float]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +22,12 @@ from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of, lander_of
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.faults import read_faults, refuse_late
+from perilune.scenario.impact_band import BAND_CHANNELS, Swept, impact_band, left_of_track_km
 from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
 from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.rehearsal import rehearse
-from perilune.scenario.schema import SEPARATION, MissionFile
+from perilune.scenario.schema import SEPARATION, LanderFile, MissionFile
 from perilune.scenario.trails import joined, trail_of
 from perilune.scenario.voyage import Journey
 from perilune.sim import fly as sim
@@ -50,6 +51,7 @@ class Flight:
     terrain: Terrain | None = field(repr=False, default=None)
     coasts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # a row a minute: `met_s`, height, place, state
     bus: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of a whole mission: power, temperature and radio
+    impacts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of burns that the record allows: `BAND_CHANNELS`
     verdict: Any = field(repr=False, default=None)  # `perilune.sim.outcome.Verdict`, of one lander
 
     @property
@@ -59,7 +61,8 @@ class Flight:
     def dataset(self):
         """The record as an xarray tree: time and key variables at the root, groups `truth` and `downlink`."""
         about = {key: str(self.outcome[key]) for key in ("mission", "variant", "outcome")}
-        return recording_tree(self.time_s, self.channels, self.epoch.utc(), about, self.coasts, (self.bus, BUS_CHANNELS))
+        beside = {"bus": (self.bus, BUS_CHANNELS), "impacts": (self.impacts, BAND_CHANNELS)}
+        return recording_tree(self.time_s, self.channels, self.epoch.utc(), about, self.coasts, beside)
 
 
 def fly(
@@ -135,7 +138,23 @@ def recorded(
 def _flown(file: MissionFile, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:
     underway = _set_out(file, asked, *made_by)
     refuse_late(underway.plan, asked["faults"])
-    return _watched(underway, asked, made_by, progress)
+    swept = made_by[1].submit(impact_band, file, made_by[0]) if _leads_to_the_ground(file, asked) else None
+    flight = _watched(underway, asked, made_by, progress)
+    return flight if swept is None else with_impacts(flight, swept.result())
+
+
+def _leads_to_the_ground(file: MissionFile, asked: dict[str, Any]) -> bool:
+    """Whether the flight makes the burn of which the file tells where it led."""
+    if asked["variant"] != "as-flown" or not isinstance(file, LanderFile) or file.as_flown is None or file.as_flown.impact is None:
+        return False
+    return asked["from"] == SEPARATION or file.burns_from(asked["from"])
+
+
+def with_impacts(flight: Flight, swept: Swept) -> Flight:
+    """The flight, and beside it all that the record allows of its burn."""
+    place = swept.told["observed"]["latitude_deg"], swept.told["observed"]["longitude_deg"]
+    told = {**swept.told, "crater_left_of_this_track_km": [left_of_track_km(flight.coasts, place)]}
+    return replace(flight, outcome={**flight.outcome, "impacts": told}, impacts=swept.rows)
 
 
 def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs, ThreadPoolExecutor], progress: ProgressCall) -> Flight:

@@ -107,6 +107,14 @@ class MissionFile(Table):
             raise complain(*((name, "is missing; power, thermal and radio stand together, or none of them") for name in missing))
         return self
 
+    @model_validator(mode="after")
+    def _impact_has_a_place(self) -> "MissionFile":
+        if self.as_flown is not None and self.as_flown.impact is not None:
+            missing = [f"observed.{key}" for key in ("latitude_deg", "longitude_deg") if getattr(self.observed, key, None) is None]
+            if missing:
+                raise complain(*((key, "is missing; as_flown.impact is held against it") for key in missing))
+        return self
+
 
 class LanderFile(MissionFile):
     """A mission that lands: the site, the orbit before the descent, legs, ground, and the phases to it."""

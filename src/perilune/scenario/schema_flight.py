@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
+from perilune.scenario.schema_impact import ImpactBand
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import AcuteAngle, Count, Elevation, NonNegative, Number, Positive, Share, Table, Within
 from perilune.scenario.schema_vehicle import ModeName, ThrottleShare
@@ -61,7 +62,8 @@ class LandingGates(Gates):
 class OrbitBurn(Table):
     """Burn that lowers the orbit: it ends on counted velocity, or on its back-up timer."""
 
-    timer_factor: Positive = Field(description="back-up timer over the expected duration")
+    timer_factor: Positive = Field(description="back-up timer of a burn over its expected duration")
+    descent_timer_s: Positive | None = Field(default=None, description="back-up timer of the burn to the pre-landing orbit, if it is known")
 
 
 class Braking(Table):
@@ -282,6 +284,7 @@ class AsFlown(Table):
     instead: dict[str, Any] = Field(default_factory=dict, description="tables of this file, with what they held in the real flight")
     mended: dict[str, Any] = Field(default_factory=dict, description="tables that would have saved it, the cause being there all the same")
     caveat: str = Field(description="what of this flight is no prediction, in a sentence for its reader")
+    impact: ImpactBand | None = Field(default=None, description="what is known of a burn that led to the ground")
 
     @model_validator(mode="after")
     def _something_was_wrong(self) -> "AsFlown":

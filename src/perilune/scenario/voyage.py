@@ -18,8 +18,9 @@ from perilune.math.random import Stream
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, vec3, zero_vec3
 from perilune.scenario.beside import FlownBurn
-from perilune.scenario.build_fsw import timer_factor
+from perilune.scenario.build_fsw import timer_s
 from perilune.scenario.build_voyage import Voyage, flying, resting
+from perilune.scenario.bus import BusRows, bus_history
 from perilune.scenario.programs import Programs, lander, settled
 from perilune.scenario.schema import MissionFile, OrbiterFile
 from perilune.sim import fly as sim
@@ -53,7 +54,13 @@ GRID_S = 10.0
 # Before this, the cruise is integrated about the Earth.
 MOON_NEAR_S = 86400.0
 DAY_S = 86400.0
+# How often the ground tries again, where no station hears the lander.
+LISTEN_S = 300.0
 BACKWARDS = (zero_vec3(), zero_vec3())
+
+
+class UnheardError(DeskError):
+    """The ground can neither find the orbit nor send anything up."""
 
 
 class Journey:
@@ -103,6 +110,16 @@ class Journey:
 
     # What the ground does.
 
+    def _heard(self) -> bool:
+        """Whether a station has a link to it now, by the radio that the report tells of; always, of a file without one."""
+        if self.file.radio is None:
+            return True
+        body = lander(self.states.world.body)
+        r_lci_m = np.array([_numbers(body.r_lci_m)])
+        q_lci_body = np.array([[float(part) for part in jax.tree.leaves(body.q_lci_body)]])
+        row = BusRows(self.voyage.plan.epoch, np.array([self.now_s]), r_lci_m, q_lci_body)
+        return bool(bus_history(self.file, row, programs=self.programs)["heard"][0])
+
     def _known(self) -> Known:
         """The orbit as tracking has it, and the mass as flight software tells it."""
         body, stream, tick = lander(self.states.world.body), lander(self.states.stream), jnp.asarray(self.tick)
@@ -114,7 +131,10 @@ class Journey:
         plan_s = self.now_s + self.voyage.route.separation_s
         return Known(plan_s, _numbers(r_lci_m), _numbers(v_lci_m_s), float(np.asarray(self.states.fsw.mass_kg)[0]))
 
-    def _row(self, burn: OrderedBurn) -> BurnRow:
+    def _timer_s(self, due: Due, burn: OrderedBurn) -> float:
+        return timer_s(self.file, burn.duration_s, to_descent=self.down is not None and due == self.down.descent)
+
+    def _row(self, due: Due, burn: OrderedBurn) -> BurnRow:
         """A line of the burn table. What runs on after cut-off is taken off, as the ground expects it."""
         file, name = self.file, burn.engine.name
         engines = np.repeat([group.name == name for group in file.engines], [group.count for group in file.engines])
@@ -124,15 +144,15 @@ class Journey:
         return BurnRow(
             start_s=jnp.asarray(self._met_s(burn.ignition_s)),
             delta_v_m_s=jnp.asarray(burn.delta_v_m_s - accel_m_s2 * (sum(tails) + 0.5 * cycle_s)),
-            timer_s=jnp.asarray(burn.duration_s * timer_factor(file)),
+            timer_s=jnp.asarray(self._timer_s(due, burn)),
             follow=jnp.asarray(burn.follow),
             held_lci=vec3(burn.direction),
             engines=jnp.asarray(engines),
             axial_thrusters=jnp.asarray(any(group.name == name for group in file.thrusters)),
         )
 
-    def _orders(self, burns: tuple[OrderedBurn, ...], rest: tuple[Vec3, Vec3]) -> FlightOrders:
-        rows = [self._row(burn) for burn in burns] or [no_burn(sum(group.count for group in self.file.engines))]
+    def _orders(self, burns: list[tuple[Due, OrderedBurn]], rest: tuple[Vec3, Vec3]) -> FlightOrders:
+        rows = [self._row(*burn) for burn in burns] or [no_burn(sum(group.count for group in self.file.engines))]
         return FlightOrders(burn_table(rows), jnp.asarray(self._met_s(self.ignition_s)), *rest, jnp.asarray(True))
 
     def _rest(self) -> tuple[Vec3, Vec3]:
@@ -193,14 +213,15 @@ class Journey:
         """Coast to the burns, make them, and note what they were."""
         flight, name = self.settings, planned[0].name
         start_s = self._met_s(ordered[0].ignition_s)
-        last_s = sum(burn.duration_s for burn in ordered) * max(1.0, timer_factor(self.file))
+        burns = list(zip(planned, ordered, strict=True))
+        last_s = sum(max(burn.duration_s, self._timer_s(due, burn)) for due, burn in burns)
         yield from self._coast("lunar-orbit" if self.in_orbit else "cruise", start_s - float(flight.lead_s))
         if self.over():
             return
         self.in_orbit = self.in_orbit or planned == self.voyage.route.insertion
         longest_s = start_s + last_s + float(flight.linger_s) - self.now_s + 2.0 * GRID_S
         spans = []
-        for chunk in self._awake(name.replace(" ", "-"), self._orders(ordered, rest), longest_s, len(ordered)):
+        for chunk in self._awake(name.replace(" ", "-"), self._orders(burns, rest), longest_s, len(ordered)):
             spans.append(chunk)
             yield chunk
         self._note(planned, ordered, spans)
@@ -232,10 +253,15 @@ class Journey:
 
     # The mission, burn by burn.
 
-    def _tracked(self, ignition_s: float) -> Iterator[sim.Chunk]:
-        """Coast to the last look at the orbit before a burn."""
-        name = "lunar-orbit" if self.in_orbit else "cruise"
+    def _tracked(self, ignition_s: float, name: str = "", lead_s: float | None = None) -> Iterator[sim.Chunk]:
+        """Coast to the last look at the orbit before a burn: a station has to hear the lander, to find its orbit and to send up what follows."""
+        name = name or ("lunar-orbit" if self.in_orbit else "cruise")
+        awake_s = self._met_s(ignition_s) - (float(self.settings.lead_s) if lead_s is None else lead_s)
         yield from self._coast(name, self._met_s(ignition_s) - float(self.settings.tracked_before_s))
+        while not self.over() and not self._heard():
+            if self.now_s + LISTEN_S > awake_s:
+                raise UnheardError(f"no station hears it in the {float(self.settings.tracked_before_s) / 60.0:.0f} minutes before a burn")
+            yield from self._coast(name, self.now_s + LISTEN_S)
 
     def _corrected(self) -> Iterator[sim.Chunk]:
         thruster = self.voyage.desk.order.small_engine
@@ -282,20 +308,24 @@ class Journey:
         yield from self._burnt((down.descent,), (burn,), BACKWARDS)
 
     def _landed(self) -> Iterator[sim.Chunk]:
-        """The wait in the last orbit, and the powered descent. Within an orbit nobody tracks: flight software goes by what it knows."""
-        tracked_s = self._met_s(self.ignition_s) - float(self.settings.tracked_before_s)
-        tracked = tracked_s > self.now_s
-        if tracked:
-            yield from self._coast("pre-landing-orbit", tracked_s)
-            if self.over():
-                return
-            self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
+        """The wait in the last orbit, and the powered descent. Within an orbit, or unheard, nobody tracks: flight software goes by
+        what it knows."""
         phases = self.voyage.plan.lander.phases
         last = phases[-1]
         lead_s = max((float(phase.lead_s or 0.0) for phase in phases if phase.until == "ignition"), default=300.0)
+        tracked = self._met_s(self.ignition_s) - float(self.settings.tracked_before_s) > self.now_s
+        if tracked:
+            try:
+                yield from self._tracked(self.ignition_s, "pre-landing-orbit", lead_s)
+            except UnheardError:
+                tracked = False
+            if self.over():
+                return
+        if tracked:
+            self.ignition_s = ignition_s(self._approaching(self.voyage.desk.order.small_engine), self.ignition_s)
         yield from self._coast("pre-landing-orbit", self._met_s(self.ignition_s) - lead_s)
         if not self.over():
-            orders = self._orders((), BACKWARDS) if tracked else None
+            orders = self._orders([], BACKWARDS) if tracked else None
             yield from self._awake(last.name, orders, lead_s + float(last.longest_s))
         if not self.over():
             yield from self._coast("fall", self.now_s + FALL_S)

@@ -2,7 +2,8 @@
 
 **Model.** The same gravity as the tick's, by RK4 steps of ten seconds: 1e-4 m against 1 s steps over an orbit (tests). Where the ground
 could be met within a step, steps of a tenth of a second; the place of the impact by bisection.
-**Neglects** attitude dynamics, attitude propellant and sensors while asleep; the size of the lander: the centre of mass meets the ground;
+**Neglects** planets and sunlight: over five days 0.5 m and 8 m in an orbit of 100 km (benchmarks/coast_difference.py), where tracking knows the place to hundreds;
+attitude dynamics, attitude propellant and sensors while asleep; the size of the lander: the centre of mass meets the ground;
 a ridge that is narrower than the 170 m between two looks and higher than what the path comes down on them.
 """
 

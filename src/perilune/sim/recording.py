@@ -125,12 +125,12 @@ def recording_tree(
     start_utc: str,
     about: Mapping[str, str] | None = None,
     coasts: Mapping[str, np.ndarray] | None = None,
-    bus: tuple[Mapping[str, np.ndarray], Mapping[str, Channel]] = ({}, {}),
+    beside: Mapping[str, tuple[Mapping[str, np.ndarray], Mapping[str, Channel]]] = MappingProxyType({}),
 ) -> xr.DataTree:
     """Root with time and key variables, groups `truth` and `downlink`. Channels [n] or [n, k]; `start_utc` is the UTC of `met_s` = 0.
 
-    `coasts`, a few truth channels by their short names with a `met_s` of their own, become the group `coast`; `bus`, channels with what
-    they are and a `met_s` of their own too, the group `bus`.
+    `coasts`, a few truth channels by their short names with a `met_s` of their own, become the group `coast`; each of `beside`, channels
+    with what they are, a group of that name: on a `met_s` of its own, or of numbered rows if it has none.
     """
     strangers = sorted(set(channels) - set(CHANNELS))
     if strangers:
@@ -150,17 +150,17 @@ def recording_tree(
         groups["/coast"] = _rows_group(
             "coast", coasts, {name: COAST.get(name) or TRUTH[f"truth/{name}"] for name in coasts if name != "met_s"}, times
         )
-    if bus[0]:
-        groups["/bus"] = _rows_group("bus", *bus, times)
+    groups |= {f"/{name}": _rows_group(name, rows, told, times) for name, (rows, told) in beside.items() if rows}
     return xr.DataTree.from_dict(groups)
 
 
 def _rows_group(name: str, rows: Mapping[str, np.ndarray], told: Mapping[str, Channel], times: Mapping[str, str]) -> xr.Dataset:
-    """Channels on a time axis of their own."""
-    axis = f"{name}_met_s"
+    """Channels on a time axis of their own, or of numbered rows."""
+    timed = "met_s" in rows
+    axis = f"{name}_met_s" if timed else f"{name}_row"
     sizes = {key: (axis, each.axis) if each.axis else (axis,) for key, each in told.items()}
     variables = {key: (sizes[key], rows[key], {"units": each.unit, "long_name": each.long_name}) for key, each in told.items()}
-    return xr.Dataset(variables, coords={axis: (axis, rows["met_s"], dict(times))})
+    return xr.Dataset(variables, coords={axis: (axis, rows["met_s"], dict(times))} if timed else {})
 
 
 def to_netcdf(tree: xr.DataTree) -> bytes:

@@ -1,0 +1,387 @@
+"""Where an orbit met the ground after a burn that ended on its timer, for every burn that the public record allows.
+
+**Model.** Given: the published orbit and when it was so, carried to ignition by the mission's gravity; mass, time of ignition, the length of
+the burn that was planned and where it was to lead, the length of the burn that was made. Thrust, against the motion, is what makes the planned
+burn lead where it was to. Not given, and so swept: the time of ignition within what was told, the argument of latitude at ignition, and the
+argument of periapsis. Left out: burns during which, or between which and the loss of contact, the Earth is below the limb.
+**Neglects** the tail-off of thrust, errors of attitude, the difference between osculating and mean elements, and relief: the ground is a sphere
+through the crater that was found (a kilometre of height is worth about 25 s and 42 km).
+**Reference.** The table `[as_flown.impact]` of the mission file.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from perilune.constants import G0_M_S2, GM_MOON_M3_S2, RADIUS_MOON_M
+from perilune.dynamics.orbit import Elements, elements_of, state_of
+from perilune.math.integrate import rk4_step
+from perilune.math.vector import Vec3, select, vec3
+from perilune.moon.ephemeris import load_ephemeris
+from perilune.moon.frames import moon_orientation, selenographic
+from perilune.scenario.build import build_world
+from perilune.scenario.programs import DIRECT, Programs
+from perilune.scenario.schema import MissionFile
+from perilune.scenario.schema_impact import ImpactBand
+from perilune.scenario.schema_place import epoch_of
+from perilune.sim.coast import Orbit, coasted_orbit, orbit_rates
+from perilune.sim.recording import Channel
+from perilune.types import Flag, Index, Scalar
+from perilune.world.plant import World
+
+BURN_STEPS = 12
+STEP_S, WATCHED_S = 20.0, 4200.0
+HALVINGS = 17  # of a step: 0.2 ms
+THRUST_GUESS_N, SECANT_STEPS = 290.0, 7
+SPACING_DEG = (6.0, 15.0)  # of the arguments of latitude and of periapsis
+FITTED_M = 20e3
+WIDTH = 1024
+MINUTE_S = 60.0
+
+BAND_CHANNELS = {
+    "delay_s": Channel("s", "ignition after the time that was told"),
+    "latitude_argument_deg": Channel("degree", "argument of latitude at ignition"),
+    "periapsis_argument_deg": Channel("degree", "argument of periapsis before the burn"),
+    "thrust_n": Channel("N", "thrust that makes the planned burn lead where it was to"),
+    "delta_v_m_s": Channel("m s-1", "velocity taken out by the burn that was made"),
+    "apoapsis_altitude_km": Channel("km", "of the orbit that was planned"),
+    "seen": Channel("1", "1 where the Earth is over the limb from ignition to the loss of contact or the ground"),
+    "struck": Channel("1", "1 where the orbit meets the ground"),
+    "after_ignition_s": Channel("s", "from ignition to the ground"),
+    "latitude_deg": Channel("degrees_north", "latitude of the impact, mean Earth / rotation axis"),
+    "longitude_deg": Channel("degrees_east", "longitude of the impact, mean Earth / rotation axis"),
+    "ahead_m": Channel("m", "the crater ahead of the impact, along the track"),
+    "aside_m": Channel("m", "the crater left of the ground track"),
+}
+
+
+class Given(eqx.Module):
+    """The published numbers as the sweep takes them; times from the time of the orbit."""
+
+    plane_rad: tuple[Scalar, Scalar]  # inclination and node at ignition, in the mean Earth / rotation axis frame as it then stands
+    ignition_s: Scalar
+    radii_m: tuple[Scalar, Scalar]
+    mass_kg: Scalar
+    exhaust_m_s: Scalar
+    planned_s: Scalar
+    planned_radius_m: Scalar
+    flown_s: Scalar
+    watched_s: Scalar  # from ignition to the loss of contact
+    crater_lfme: Vec3
+    ground_radius_m: Scalar
+
+
+class Swept(NamedTuple):
+    """One row a burn, by the names of `BAND_CHANNELS`; what the rows say in few numbers; and the plane at ignition."""
+
+    rows: dict[str, Float[np.ndarray, " burns"]]
+    told: dict[str, Any]
+
+
+class _Burning(eqx.Module):
+    orbit: Orbit
+    mass_kg: Scalar
+
+
+class _Secant(eqx.Module):
+    thrust_n: Scalar
+    thrust_before_n: Scalar
+    missed_before_m: Scalar
+    after: Orbit  # of the burn with the thrust before
+
+
+class _Fall(eqx.Module):
+    now: Orbit
+    before: Orbit  # the look before the ground was met
+    struck: Flag
+    steps: Index
+    seen: Flag
+    nearness: Scalar  # cosine of the least angle to the crater
+    aside_m: Scalar
+    nearest_s: Scalar
+
+
+def impact_band(file: MissionFile, programs: Programs = DIRECT, spacing_deg: tuple[float, float] = SPACING_DEG) -> Swept:
+    """The sweep of a mission file that has the table `[as_flown.impact]`; ValueError if it has none."""
+    if file.as_flown is None or file.as_flown.impact is None or file.observed is None:
+        raise ValueError(f"{file.name} has no table [as_flown.impact]")
+    record, observed = file.as_flown.impact, file.observed
+    crater_deg = float(observed.latitude_deg or 0.0), float(observed.longitude_deg or 0.0)
+    start = epoch_of(record.orbit_utc)
+    ignition_s = epoch_of(record.ignition_utc).seconds_since(start)
+    world = build_world(file, load_ephemeris(start, ignition_s + 2.0 * WATCHED_S))
+    given, open_rad = _given(record, crater_deg, (world, ignition_s), programs)
+    rows = _rows(float(record.ignition_within_s), spacing_deg)
+    pieces = []
+    for first in range(0, len(rows), WIDTH):
+        some = rows[first : first + WIDTH]
+        filled = np.concatenate([some, np.repeat(some[-1:], WIDTH - len(some), axis=0)])
+        pieces.append({name: np.asarray(each) for name, each in programs(fates, world, given, jnp.asarray(filled)).items()})
+    columns = {name: np.concatenate([piece[name] for piece in pieces])[: len(rows)].astype(float) for name in pieces[0]}
+    table = {**dict(zip(("delay_s", "latitude_argument_deg", "periapsis_argument_deg"), rows.T, strict=True)), **columns}
+    inclination_rad, node_rad = (float(each) for each in given.plane_rad)
+    plane_deg = {
+        "inclination_deg": math.degrees(inclination_rad),
+        "node_deg": math.degrees(node_rad) % 360.0,
+        "node_open_deg": math.degrees(open_rad),
+    }
+    minutes = [(each - record.ignition_utc).total_seconds() / MINUTE_S for each in (record.contact_lost_utc, record.impact_utc)]
+    seen = {"ignition_to_ground_min": minutes, "latitude_deg": crater_deg[0], "longitude_deg": crater_deg[1]}
+    return Swept(table, {**in_few_numbers(table), "observed": seen, "plane_at_ignition": plane_deg})
+
+
+def fallen(rows: dict[str, np.ndarray]) -> np.ndarray:
+    """Which burns the record allows: those with the Earth in view that led to the ground."""
+    return (rows["seen"] > 0.0) & (rows["struck"] > 0.0)
+
+
+def in_few_numbers(rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """(least, median, greatest) over the burns that the record allows, and over those of them that lead to the crater."""
+    falls = fallen(rows)
+    near = falls & (np.abs(rows["ahead_m"]) < FITTED_M)
+
+    def spread(name: str, unit: float, of: np.ndarray) -> list[float] | None:
+        values = rows[name][of] / unit
+        return [float(values.min()), float(np.median(values)), float(values.max())] if values.size else None
+
+    return {
+        "burns": len(falls),
+        "earth_in_view": int(np.sum(rows["seen"] > 0.0)),
+        "met_the_ground": int(falls.sum()),
+        "predicted": {
+            "crater_left_of_the_track_km": spread("aside_m", 1e3, falls),
+            "ignition_to_ground_min": spread("after_ignition_s", MINUTE_S, falls),
+        },
+        "band": {
+            "latitude_deg": spread("latitude_deg", 1.0, falls),
+            "longitude_deg": spread("longitude_deg", 1.0, falls),
+            "crater_ahead_km": spread("ahead_m", 1e3, falls),
+        },
+        "fitted": {
+            "within_km": FITTED_M / 1e3,
+            "burns": int(near.sum()),
+            "latitude_argument_deg": spread("latitude_argument_deg", 1.0, near),
+            "ignition_to_ground_min": spread("after_ignition_s", MINUTE_S, near),
+        },
+    }
+
+
+def left_of_track_km(coasts: dict[str, np.ndarray], place_deg: tuple[float, float]) -> float:
+    """How far left of the last stretch of a flown track a place lies, the track going on as a great circle."""
+    before, last = (_place(*(float(coasts[name][row]) for name in ("latitude_deg", "longitude_deg"))) for row in (-2, -1))
+    return float(jnp.arcsin(before.cross(last).unit().dot(_place(*place_deg)))) * RADIUS_MOON_M / 1e3
+
+
+def _rows(within_s: float, spacing_deg: tuple[float, float]) -> Float[np.ndarray, "burns 3"]:
+    delays = sorted({-within_s, 0.0, within_s})
+    latitudes, periapses = (np.arange(0.0, 360.0, each) for each in spacing_deg)
+    return np.array([(delay, u, w) for delay in delays for u in latitudes for w in periapses])
+
+
+def _given(record: ImpactBand, crater_deg: tuple[float, float], world_then: tuple[World, float], programs: Programs) -> tuple[Given, float]:
+    """The plane is carried to ignition over every phase of the orbit: the mean, and how far the node differs (rad)."""
+    world, ignition_s = world_then
+    given = Given(
+        plane_rad=(_array(math.radians(record.inclination_deg)), _array(math.radians(record.node_deg))),
+        ignition_s=_array(ignition_s),
+        radii_m=(_radius(record.periapsis_altitude_km), _radius(record.apoapsis_altitude_km)),
+        mass_kg=_array(record.mass_kg),
+        exhaust_m_s=_array(record.isp_s * G0_M_S2),
+        planned_s=_array(record.planned_s),
+        planned_radius_m=_radius(record.planned_periapsis_altitude_km),
+        flown_s=_array(record.flown_s),
+        watched_s=_array((record.contact_lost_utc - record.ignition_utc).total_seconds()),
+        crater_lfme=_place(*crater_deg),
+        ground_radius_m=_array(RADIUS_MOON_M + float(record.ground_elevation_m)),
+    )
+    around = np.arange(0.0, 360.0, 60.0)
+    phases = jnp.asarray([(u, w) for u in around for w in around])
+    inclination, node = np.asarray(programs(carried_planes, world, given, phases)).T
+    middle = math.atan2(np.sin(node).mean(), np.cos(node).mean())
+    spread = float(np.abs((node - middle + math.pi) % (2.0 * math.pi) - math.pi).max())
+    return eqx.tree_at(lambda each: each.plane_rad, given, (_array(inclination.mean()), _array(middle))), spread
+
+
+@eqx.filter_jit
+def carried_planes(world: World, given: Given, phases_deg: Float[Array, "phases 2"]) -> Float[Array, "phases 2"]:
+    """Inclination and node (rad) at ignition of the published orbit, for arguments of latitude and periapsis when it was so."""
+
+    def one(phase: Float[Array, "2"]) -> Float[Array, "2"]:
+        start = _on_ellipse(world, _array(0.0), given, jnp.radians(phase))
+        there = coasted_orbit(world, start, _array(0.0), given.ignition_s)
+        to_lfme = moon_orientation(world.ephemeris, given.ignition_s).q_lfme_lci
+        elements = elements_of(to_lfme @ there.r_lci_m, to_lfme @ there.v_lci_m_s, _array(GM_MOON_M3_S2))
+        return jnp.stack([elements.inclination_rad, elements.node_rad])
+
+    return jax.vmap(one)(phases_deg)
+
+
+@eqx.filter_jit
+def fates(world: World, given: Given, rows: Float[Array, "burns 3"]) -> dict[str, Scalar | Flag]:
+    """What becomes of burns: delay (s), argument of latitude and argument of periapsis (deg)."""
+    return jax.vmap(lambda row: _fate(world, given, given.ignition_s + row[0], jnp.radians(row[1:])))(rows)
+
+
+def _fate(world: World, given: Given, start_s: Scalar, arguments_rad: Float[Array, "2"]) -> dict[str, Scalar | Flag]:
+    orbit = _on_ellipse(world, start_s, given, arguments_rad)
+    thrust_n, planned = _planned(world, given, orbit, start_s)
+    flown = _burnt(world, given, (orbit, start_s, given.flown_s), thrust_n)
+    off_s = start_s + given.flown_s
+    fall = _fallen(world, given, flown.orbit, start_s)
+    since_s, r_lfme_m = _ground_met(world, given, fall, off_s)
+    place = selenographic(r_lfme_m)
+    after_s = given.flown_s + since_s
+    away_m = jnp.arccos(jnp.clip(r_lfme_m.unit().dot(given.crater_lfme), -1.0, 1.0)) * RADIUS_MOON_M
+    ahead_m = jnp.sqrt(jnp.maximum(away_m**2 - fall.aside_m**2, 0.0))
+    return {
+        "thrust_n": thrust_n,
+        "delta_v_m_s": -given.exhaust_m_s * jnp.log(flown.mass_kg / given.mass_kg),
+        "apoapsis_altitude_km": (_apses_m(planned)[1] - RADIUS_MOON_M) / 1e3,
+        "seen": fall.seen & _earth_seen(world, start_s, orbit.r_lci_m) & _earth_seen(world, off_s, flown.orbit.r_lci_m),
+        "struck": fall.struck,
+        "after_ignition_s": after_s,
+        "latitude_deg": jnp.degrees(place.latitude_rad),
+        "longitude_deg": jnp.degrees(place.longitude_rad),
+        "ahead_m": jnp.where(fall.nearest_s >= since_s, ahead_m, -ahead_m),
+        "aside_m": fall.aside_m,
+    }
+
+
+def _on_ellipse(world: World, t_s: Scalar, given: Given, arguments_rad: Float[Array, "2"]) -> Orbit:
+    """A point of the published ellipse in the given plane: arguments of latitude and of periapsis."""
+    low_m, high_m = given.radii_m
+    elements = Elements(
+        semi_major_axis_m=0.5 * (low_m + high_m),
+        eccentricity=(high_m - low_m) / (high_m + low_m),
+        inclination_rad=given.plane_rad[0],
+        node_rad=given.plane_rad[1],
+        periapsis_argument_rad=arguments_rad[1],
+        true_anomaly_rad=arguments_rad[0] - arguments_rad[1],
+    )
+    r_m, v_m_s = state_of(elements, _array(GM_MOON_M3_S2))
+    to_lci = moon_orientation(world.ephemeris, t_s).q_lfme_lci.inverse()
+    return Orbit(to_lci @ r_m, to_lci @ v_m_s)
+
+
+def _burnt(world: World, given: Given, burn: tuple[Orbit, Scalar, Scalar], thrust_n: Scalar) -> _Burning:
+    """A burn (orbit, start, length) against the motion."""
+    orbit, start_s, duration_s = burn
+    flow_kg_s = thrust_n / given.exhaust_m_s
+
+    def rates(t_s: Scalar, now: _Burning) -> _Burning:
+        free = orbit_rates(world, t_s, now.orbit)
+        push = now.orbit.v_lci_m_s.unit() * (-thrust_n / now.mass_kg)
+        return _Burning(Orbit(free.r_lci_m, free.v_lci_m_s + push), -flow_kg_s)
+
+    dt_s = duration_s / BURN_STEPS
+
+    def one(number: Index, now: _Burning) -> _Burning:
+        return rk4_step(rates, start_s + number * dt_s, now, dt_s)
+
+    return jax.lax.fori_loop(0, BURN_STEPS, one, _Burning(orbit, given.mass_kg))
+
+
+def _planned(world: World, given: Given, orbit: Orbit, start_s: Scalar) -> tuple[Scalar, Orbit]:
+    """The thrust (N) with which the planned burn leads where it was to, and the orbit after it; secant steps from no thrust at all."""
+
+    def better(_: Index, now: _Secant) -> _Secant:
+        after = _burnt(world, given, (orbit, start_s, given.planned_s), now.thrust_n).orbit
+        missed_m = _apses_m(after)[0] - given.planned_radius_m
+        apart_n = now.thrust_n - now.thrust_before_n
+        slope = (missed_m - now.missed_before_m) / jnp.where(apart_n == 0.0, jnp.inf, apart_n)
+        step_n = jnp.where(slope == 0.0, 0.0, missed_m / jnp.where(slope == 0.0, 1.0, slope))
+        return _Secant(now.thrust_n - step_n, now.thrust_n, missed_m, after)
+
+    start = _Secant(_array(THRUST_GUESS_N), _array(0.0), _apses_m(orbit)[0] - given.planned_radius_m, orbit)
+    found = jax.lax.fori_loop(0, SECANT_STEPS, better, start)
+    return found.thrust_before_n, found.after
+
+
+def _fallen(world: World, given: Given, orbit: Orbit, start_s: Scalar) -> _Fall:
+    """The coast after the burn, through the ground to the end of the watch, so that the track passes the crater."""
+    off_s = start_s + given.flown_s
+
+    def one(number: Index, fall: _Fall) -> _Fall:
+        t_s = off_s + number * STEP_S
+        after = _stepped(world, fall.now, t_s, _array(STEP_S))
+        r_m = _lfme_m(world, after, t_s + STEP_S)
+        flying = jnp.logical_not(fall.struck)
+        hits = flying & (r_m.norm() <= given.ground_radius_m)
+        waited_s = t_s + STEP_S - start_s
+        watched = flying & jnp.logical_not(hits) & (waited_s <= given.watched_s)
+        nearness = r_m.unit().dot(given.crater_lfme)
+        nearer = nearness > fall.nearness
+        aside_m = jnp.arcsin(_lfme_m(world, fall.now, t_s).cross(r_m).unit().dot(given.crater_lfme)) * RADIUS_MOON_M
+        return _Fall(
+            now=after,
+            before=Orbit(*(select(hits, now, before) for now, before in zip(_parts(fall.now), _parts(fall.before), strict=True))),
+            struck=fall.struck | hits,
+            steps=jnp.where(hits, number, fall.steps),
+            seen=fall.seen & (jnp.logical_not(watched) | _earth_seen(world, t_s + STEP_S, after.r_lci_m)),
+            nearness=jnp.where(nearer, nearness, fall.nearness),
+            aside_m=jnp.where(nearer, aside_m, fall.aside_m),
+            nearest_s=jnp.where(nearer, waited_s - given.flown_s, fall.nearest_s),
+        )
+
+    nothing, zero, no = jnp.asarray(0), _array(0.0), jnp.asarray(False)
+    fall = _Fall(orbit, orbit, no, nothing, jnp.logical_not(no), zero - 1.0, zero, zero)
+    return jax.lax.fori_loop(0, int(WATCHED_S / STEP_S), one, fall)
+
+
+def _ground_met(world: World, given: Given, fall: _Fall, off_s: Scalar) -> tuple[Scalar, Vec3]:
+    """When after the burn (s) and where (mean Earth / rotation axis frame, m): the step that led into the ground, halved."""
+    t_s = off_s + fall.steps * STEP_S
+
+    def there(part_s: Scalar) -> Vec3:
+        return _lfme_m(world, _stepped(world, fall.before, t_s, part_s), t_s + part_s)
+
+    def halved(_: Index, bounds: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        above, below = bounds
+        middle = 0.5 * (above + below)
+        clear = there(middle).norm() > given.ground_radius_m
+        return jnp.where(clear, middle, above), jnp.where(clear, below, middle)
+
+    part_s, _ = jax.lax.fori_loop(0, HALVINGS, halved, (_array(0.0), _array(STEP_S)))
+    return fall.steps * STEP_S + part_s, there(part_s)
+
+
+def _stepped(world: World, orbit: Orbit, t_s: Scalar, dt_s: Scalar) -> Orbit:
+    return rk4_step(lambda t, now: orbit_rates(world, t, now), t_s, orbit, dt_s)
+
+
+def _lfme_m(world: World, orbit: Orbit, t_s: Scalar) -> Vec3:
+    return moon_orientation(world.ephemeris, t_s).q_lfme_lci @ orbit.r_lci_m
+
+
+def _earth_seen(world: World, t_s: Scalar, r_lci_m: Vec3) -> Flag:
+    """Over the limb of a smooth Moon."""
+    radius_m = r_lci_m.norm()
+    sine = r_lci_m.dot(world.ephemeris.r_earth_lci_m(t_s).unit()) / radius_m
+    return sine > -jnp.sqrt(jnp.maximum(1.0 - (RADIUS_MOON_M / radius_m) ** 2, 0.0))
+
+
+def _apses_m(orbit: Orbit) -> tuple[Scalar, Scalar]:
+    elements = elements_of(orbit.r_lci_m, orbit.v_lci_m_s, _array(GM_MOON_M3_S2))
+    return elements.periapsis_radius_m, elements.apoapsis_radius_m
+
+
+def _parts(orbit: Orbit) -> tuple[Vec3, Vec3]:
+    return orbit.r_lci_m, orbit.v_lci_m_s
+
+
+def _place(latitude_deg: float, longitude_deg: float) -> Vec3:
+    latitude, longitude = math.radians(latitude_deg), math.radians(longitude_deg)
+    return vec3((math.cos(latitude) * math.cos(longitude), math.cos(latitude) * math.sin(longitude), math.sin(latitude)))
+
+
+def _radius(altitude_km: float) -> Scalar:
+    return _array(RADIUS_MOON_M + 1e3 * float(altitude_km))
+
+
+def _array(number: float) -> Scalar:
+    return jnp.asarray(float(number))
