@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable
+from datetime import date
 
 from pydantic import ValidationError
 
@@ -109,6 +110,8 @@ def _lines(each) -> Iterable[str]:
         yield f"{path} is missing; it is required"
     elif each["type"] == "literal_error":
         yield f"{path} is {each['input']!r}; it must be one of {context['expected']}"
+    elif each["type"] == "timezone_aware":
+        yield f"{path} is {_shown(each['input'])}; it must say that it is in UTC (end it with Z)"
     elif each["type"] in ("model_type", "model_attributes_type"):
         yield f"{path} is {_shown(each['input'])}; it must be a table"
     else:
@@ -116,5 +119,5 @@ def _lines(each) -> Iterable[str]:
 
 
 def _shown(given: object) -> str:
-    text = repr(given)
+    text = given.isoformat() if isinstance(given, date) else repr(given)
     return text if len(text) <= 60 else f"{text[:57]}..."

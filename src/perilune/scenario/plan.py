@@ -24,7 +24,7 @@ from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, s
 from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, Lowering, MissionOrder, Thruster
 from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
-from perilune.trajectory.refusal import DeskError
+from perilune.trajectory.refusal import BudgetError, CorrectionError, DeskError, PassError, TransferError
 
 # Of the fields in which the desk plans. The flattening of the Earth is worth 30 m/s of a first correction.
 FIELD_DEGREE, EARTH_DEGREE = 8, 2
@@ -64,6 +64,15 @@ def plan(name_or_path: str | Path, keep_in: Path | None = None) -> PlannedMissio
         return PlannedMission(file, _wishes(file), kept_plan(file, programs))
 
 
+# Where in the mission file to look, when the desk refuses.
+_KEYS: dict[type[DeskError], str] = {
+    TransferError: "plan.injection_utc, plan.parking, plan.arrival, plan.stage",
+    PassError: "plan.landing.earliest_utc, plan.landing.latest_utc, plan.arrival.inclination_deg",
+    BudgetError: "plan.separation_kg, plan.stage.mass_kg, vehicle.mass_dry_kg",
+    CorrectionError: "plan.arrival",
+}
+
+
 def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
     """The desk's plan of a file; it is kept, since it takes longer to make than to fly."""
     words = file.model_dump_json()
@@ -73,7 +82,7 @@ def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
             with called_by(programs):
                 found = plan_mission(order_of(file, _wishes(file)), *_fields())
         except DeskError as error:
-            raise ScenarioError(f"plan: {error}", file.name) from None
+            raise ScenarioError(f"{_KEYS.get(type(error), 'plan')}: {error}", file.name) from None
         if programs.shelf is not None:
             programs.shelf.put("plan", words, found)
     return found

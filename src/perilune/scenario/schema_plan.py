@@ -1,6 +1,7 @@
 """The `[plan]` of a mission: what the flight-dynamics desk is asked for. Engines are those of the mission file, by name."""
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
@@ -158,3 +159,25 @@ class Plan(Table):
         return self.lowering[-1].utc if self.lowering else arrival
 
     _utc = field_validator("injection_utc")(in_utc)
+
+    @model_validator(mode="after")
+    def _follows_the_calendar(self) -> "Plan":
+        dates = [("injection_utc", self.injection_utc)]
+        dates += [(f"corrections[{number}].utc", row.utc) for number, row in enumerate(self.corrections)]
+        dates += [("arrival.ignition_utc", self.arrival.ignition_utc)] if self.arrival.ignition_utc is not None else []
+        dates += [(f"lowering[{number}].utc", row.utc) for number, row in enumerate(self.lowering)]
+        if (landing := self.landing) is not None:
+            dates += [("landing.trim_utc", landing.trim_utc)]
+            dates += [("landing.descent_orbit_utc", landing.descent_orbit_utc)] if landing.descent_orbit_utc is not None else []
+            dates += [("landing.latest_utc", landing.latest_utc)]
+        late = [(after, now, before, then) for (before, then), (after, now) in pairwise(dates) if not then < now]
+        if landing is not None and not landing.earliest_utc < landing.latest_utc:
+            late.append(("landing.latest_utc", landing.latest_utc, "landing.earliest_utc", landing.earliest_utc))
+        if late:
+            raise complain(
+                *(
+                    (after, f"is {now:%Y-%m-%d %H:%M:%S}; it must come after {before}, {then:%Y-%m-%d %H:%M:%S}")
+                    for after, now, before, then in late
+                )
+            )
+        return self
