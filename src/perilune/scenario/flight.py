@@ -51,8 +51,8 @@ class Flight:
     terrain: Terrain | None = field(repr=False, default=None)
     coasts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # a row a minute: `met_s`, height, place, state
     bus: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of a whole mission: power, temperature and radio
-    impacts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of burns that the record allows: `BAND_CHANNELS`
     verdict: Any = field(repr=False, default=None)  # `perilune.sim.outcome.Verdict`, of one lander
+    impacts: dict[str, np.ndarray] = field(repr=False, default_factory=dict)  # of burns that the record allows: `BAND_CHANNELS`
 
     @property
     def events(self) -> list[dict[str, Any]]:
