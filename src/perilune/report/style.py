@@ -74,6 +74,9 @@ def drawing(columns: int = 1, rows: int = 1, height_in: float = 3.4) -> Iterator
 def svg(figure: Figure) -> str:
     """The figure as an `<svg>` element for the page."""
     with mpl.rc_context(RULES):
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")  # or saving would draw everything once more, to lay it out
         stream = StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
     text = stream.getvalue()

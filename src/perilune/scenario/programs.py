@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -33,16 +34,26 @@ class _Place(int):
 
 
 class _Call(NamedTuple):
-    """Arguments taken apart: the arrays, and a tree of the rest with a place for each array."""
+    """Arguments taken apart: the arrays, and the leaves of their tree with a place for each array."""
 
     arrays: list[jax.Array]
-    rest: Any
+    leaves: list[Any]
+    tree: Any
+
+    @property
+    def rest(self) -> Any:
+        """The tree without its arrays."""
+        return jax.tree.unflatten(self.tree, self.leaves)
 
     def identity(self) -> tuple:
         """All that tracing sees of the arguments: the tree, fixed values in words, and the kinds of the arrays."""
-        fixed, tree = jax.tree.flatten(self.rest)
-        kinds = tuple((array.shape, array.dtype.name, array.aval.weak_type) for array in self.arrays)
-        return tree, tuple(_word(leaf) for leaf in fixed), kinds
+        kinds = tuple((array.shape, _name_of(array.dtype), array.aval.weak_type) for array in self.arrays)
+        return self.tree, tuple("" if isinstance(leaf, _Place) else _word(leaf) for leaf in self.leaves), kinds
+
+
+@cache
+def _name_of(dtype: np.dtype) -> str:
+    return dtype.name
 
 
 class _Program:
@@ -169,7 +180,7 @@ def _found(shelf: Shelf | None, key: tuple, call: _Call) -> _Program | None:
     parts = shelf.find(key[0], _words(key))
     try:
         rest, returned, executable, trees = parts
-        same = _Call(call.arrays, rest).identity() == key[1]
+        same = _Call(call.arrays, *jax.tree.flatten(rest)).identity() == key[1]
         return _Program(deserialize_and_load(executable, *trees), returned) if same else None
     except Exception:  # nothing there, or a program that this device refuses
         return None
@@ -228,9 +239,14 @@ def _alone_with_python() -> Iterator[None]:
 
 def _taken_apart(tree: Any) -> _Call:
     leaves, structure = jax.tree.flatten(tree)
-    arrays = [leaf for leaf in leaves if eqx.is_array(leaf)]
-    places = iter(range(len(arrays)))
-    return _Call(arrays, jax.tree.unflatten(structure, [_Place(next(places)) if eqx.is_array(leaf) else leaf for leaf in leaves]))
+    arrays, rest = [], []
+    for leaf in leaves:
+        if eqx.is_array(leaf):
+            rest.append(_Place(len(arrays)))
+            arrays.append(leaf)
+        else:
+            rest.append(leaf)
+    return _Call(arrays, rest, structure)
 
 
 def words_of(arguments: Any) -> str | None:
