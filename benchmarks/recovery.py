@@ -26,12 +26,12 @@ from perilune.wire.telemetry import Mode
 # Settings without and with, and the faults that each is held against.
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
     "engine-out": (
-        {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": False}},
-        {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}},
+        {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": False}},
+        {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": True}},
         (
             *(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 300, 600)),
-            "engine.out.0@phase=approach+60",
-            "engine.out.0@altitude=100",
+            *(f"engine.out.0@phase=approach+{after_s}" for after_s in (60, 120)),
+            *(f"engine.out.{engine}@altitude={height_m}" for engine in (0, 2) for height_m in (500, 100)),
         ),
     ),
     "engine-out-abort": (

@@ -170,10 +170,18 @@ def test_an_engine_too_strong_for_hovering_is_lit_when_it_is_needed_and_shut_whe
     thrust_n, pulse_min_s = np.r_[np.full(8, 25.0), np.full(12, 3.0)], np.r_[np.full(8, 0.01), np.full(12, 0.02)]
     fixed = EngineBelief(np.array([420.0]), np.ones(1), np.ones(1))
     allocator = allocation_from_geometry(fixed, ThrusterBelief(*layout, thrust_n, pulse_min_s, np.arange(20) < 8), COM_M)
-    relight = Relight(jnp.asarray([True]), jnp.asarray(420.0), jnp.asarray(210.0))
+    relight = Relight(jnp.asarray([True]), least_n=jnp.asarray(420.0), thrusters_n=jnp.asarray(200.0))
     allocator = eqx.tree_at(lambda a: a.relight, allocator, relight, is_leaf=lambda leaf: leaf is None)
     state, told = allocator.init(), []
     for thrust_n in (100.0, 419.0, 421.0, 300.0, 209.0, 300.0):
         state, given = allocator.allocate(state, Demand(jnp.asarray(thrust_n), vec3((0.0, 0.0, 0.0))), use((True,), axial_thrust=True))
         told.append((float(given.throttle[0]), round(float(given.thrust_n))))
     assert told == [(0.0, 100), (0.0, 200), (1.0, 420), (1.0, 420), (0.0, 200), (0.0, 200)]
+
+
+def test_what_is_relit_takes_over_from_engines_that_are_lost() -> None:
+    """Chandrayaan-3: a pair hovers, 1,230 N, and the other pair is shut; when the first is lost the other carries the weight."""
+    relight = Relight(jnp.asarray([False, False, True, True]), least_n=jnp.asarray(640.0), thrusters_n=jnp.asarray(0.0))
+    shut, hovering_n = jnp.asarray(False), jnp.asarray(1230.0)
+    assert not bool(relight.lit(shut, hovering_n, jnp.asarray(1600.0)))
+    assert bool(relight.lit(shut, hovering_n, jnp.asarray(0.0)))

@@ -11,8 +11,8 @@ from perilune.types import Flag, Scalar
 # would give, of it, or where the engine stands on the axis.
 MISSING_LOW, MISSING_HIGH = 0.4, 1.4
 TORQUE_SHARE, TORQUE_FLOOR_M = 0.5, 0.1
-# The observer of torque and the mean of thrust settle within some of these.
-MEAN_TAU_S = 1.0
+# The mean of thrust settles within this share of the time to confirm.
+MEAN_SHARE = 0.5
 
 
 class EngineWatchState(eqx.Module):
@@ -49,7 +49,7 @@ class EngineWatch(eqx.Module):
         self, state: EngineWatchState, throttle: Float[Array, " engines"], missing_n: Scalar, disturbance_n_m: Vec3, dt_s: Scalar
     ) -> EngineWatchState:
         """After a cycle: `throttle` as ordered for it, thrust ordered less thrust felt, and the torque that no order explains."""
-        mean_n = state.missing_n + (missing_n - state.missing_n) * (dt_s / (MEAN_TAU_S + dt_s))
+        mean_n = state.missing_n + (missing_n - state.missing_n) * (dt_s / (MEAN_SHARE * self.confirm_s + dt_s))
         given_n = jnp.maximum(throttle * self.thrust_n, 1e-9)
         share = mean_n / given_n
         alike = (throttle > 0.0) & (share > MISSING_LOW) & (share < MISSING_HIGH)

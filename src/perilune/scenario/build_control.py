@@ -15,9 +15,6 @@ from perilune.scenario.build_watch import disturbance_max_n_m
 from perilune.scenario.build_world import per_unit, thruster_layout
 from perilune.scenario.schema import MissionFile
 
-# An engine that is shut and lit again is shut when less is asked for than this share of its least thrust, or of what the others give.
-OFF_SHARE_OF_LEAST, OFF_SHARE_OF_OTHERS = 0.5, 0.9
-
 
 def thrust_in(file: MissionFile, mode: str) -> tuple[float, float]:
     """Full thrust of everything that burns in a mode (N), and its exhaust speed (m/s), as believed."""
@@ -83,12 +80,10 @@ def allocator(file: MissionFile) -> Allocator:
 
 
 def _relight(file: MissionFile) -> Relight | None:
-    """Lit when the others cannot give what is asked for, and all of its least thrust is wanted; shut when they can, or when half of that is too much."""
     relit = [group for group in file.engines if group.relit]
     if not relit:
         return None
-    others_n = thrust_in(file, "vertical_descent")[0] - sum(g.count * float(g.thrust_n) * float(g.throttle_max) for g in relit)
+    thrusters_n = sum((group.count * float(group.thrust_n) for group in file.thrusters if "vertical_descent" in group.thrust_in), 0.0)
     least_n = sum(group.count * float(group.thrust_n) * float(group.throttle_min) for group in relit)
     engines = np.repeat([group.relit for group in file.engines], [group.count for group in file.engines])
-    off_n = max(OFF_SHARE_OF_LEAST * least_n, OFF_SHARE_OF_OTHERS * others_n)
-    return Relight(jnp.asarray(engines), jnp.asarray(max(others_n, least_n)), jnp.asarray(off_n))
+    return Relight(jnp.asarray(engines), jnp.asarray(least_n), jnp.asarray(thrusters_n))

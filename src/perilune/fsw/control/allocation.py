@@ -8,6 +8,9 @@ from perilune.math.through import only_if
 from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Flag, Scalar
 
+# An engine that is shut and lit again is shut when less is asked for than this share of its least thrust, or of what the others give.
+OFF_SHARE_OF_LEAST, OFF_SHARE_OF_OTHERS = 0.5, 0.9
+
 
 class ActuatorUse(eqx.Module):
     """What a mode lets control use."""
@@ -42,14 +45,19 @@ class AllocationState(eqx.Module):
 
 
 class Relight(eqx.Module):
-    """Engines whose least thrust is too much for hovering: lit when more is asked for than `on_n`, shut below `off_n`."""
+    """Engines whose least thrust is too much for hovering: lit when the others cannot give what is asked for and all of their least thrust
+    is wanted; shut when the others can, or when half of that is too much."""
 
     engines: Bool[Array, " engines"]
-    on_n: Scalar
-    off_n: Scalar
+    least_n: Scalar
+    thrusters_n: Scalar  # of the others that are no engines
 
-    def lit(self, before: Flag, thrust_n: Scalar) -> Flag:
-        return jnp.where(before, thrust_n > self.off_n, thrust_n >= self.on_n)
+    def lit(self, before: Flag, thrust_n: Scalar, other_engines_n: Scalar) -> Flag:
+        """`other_engines_n` counts those that are used now: one that is lost carries nothing."""
+        others_n = self.thrusters_n + other_engines_n
+        on_n = jnp.maximum(others_n, self.least_n)
+        off_n = jnp.maximum(OFF_SHARE_OF_LEAST * self.least_n, OFF_SHARE_OF_OTHERS * others_n)
+        return jnp.where(before, thrust_n > off_n, thrust_n >= on_n)
 
 
 class EngineShares(eqx.Module):
@@ -104,7 +112,8 @@ class Allocator(eqx.Module):
         """Orders for one cycle."""
         lit = None
         if self.relight is not None and state.lit is not None:
-            lit = self.relight.lit(state.lit, demand.thrust_n)
+            others = jnp.where(use.engines & ~self.relight.engines, self.engines.thrust_n * self.engines.throttle_max, 0.0)
+            lit = self.relight.lit(state.lit, demand.thrust_n, jnp.sum(others))
             use = eqx.tree_at(lambda u: u.engines, use, use.engines & (lit | ~self.relight.engines))
         torque = demand.torque_body_n_m + state.residual_body_n_m
         throttle, axial, given = self._axial(demand.thrust_n, torque, use)
