@@ -9,7 +9,6 @@ import argparse
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -18,13 +17,15 @@ from perilune.campaign.runner import with_faults
 from perilune.campaign.statistics import wilson_interval
 from perilune.faults.plan import FaultRow
 from perilune.faults.words import rows_of
-from perilune.fsw.fdir import Monitor
+from perilune.fsw.fdir import NEAR_GROUND_M, Monitor
 from perilune.scenario.build import Flightplan, build
 from perilune.scenario.disperse import fleet_of
-from perilune.scenario.load import load
+from perilune.scenario.load import load_lander
 from perilune.scenario.native import in_lanes, shelf_beside_jax
 from perilune.sim import fly as sim
+from perilune.sim.mission import MissionState
 from perilune.sim.outcome import Outcome
+from perilune.wire.telemetry import Mode
 
 # The fault that each monitor is there for, of a size at which it matters.
 FAULTS = {
@@ -32,20 +33,30 @@ FAULTS = {
     Monitor.PROPELLANT_LOW: ("propellant.leak:0.5@phase=braking",),
     Monitor.WEAK_THRUST: ("engine.thrust-loss.all:0.7@phase=braking+60",),
     Monitor.SILENT_ACCELEROMETERS: ("accelerometer.dead@phase=braking",),
-    Monitor.BURN_TOO_LONG: ("accelerometer.dead@phase=burn",),
+    Monitor.BURN_TOO_LONG: ("accelerometer.dead@phase=burn+0..150",),
     Monitor.GROUND_MISSING: ("altimeter.bias:-500@phase=braking", "velocimeter.dead"),
 }
+# Where main engines give a quarter of the thrust, and a ring of pulsed ones the rest, its ring is what fails.
+OF_A_RING = {
+    Monitor.ATTITUDE_DIVERGED: ("thruster.stuck-off.0@phase=braking+60",),
+    Monitor.WEAK_THRUST: ("thruster.weak.all:0.7@phase=braking+60",),
+}
 WATCH_ENGINES = {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": False}}
+# Luna-25's, so that a back-up timer does not end the burn before the monitor sees that it is too long.
+LATE_TIMER = {"flight_software.orbit_burn.timer_factor": {"value": 1.512, "source": "design"}}
 
 CALL = in_lanes(shelf_beside_jax())
 
 
 class Told(NamedTuple):
-    """Of each flight: which monitors rose before it touched the ground, which engines counted as lost, and whether it landed."""
+    """Of each flight, until it touched the ground: which monitors rose, which engines counted as lost; whether it landed, what was left in its
+    tanks, and how much higher it was than it held itself for when it first held itself for down (NaN if it never did)."""
 
     raised: np.ndarray
     lost: np.ndarray
     landed: np.ndarray
+    left_kg: np.ndarray
+    higher_m: np.ndarray
 
 
 def main() -> None:
@@ -56,30 +67,52 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=250)
     asked = parser.parse_args()
     for name in asked.missions:
-        file = with_settings(load(name), WATCH_ENGINES)
-        plan = build(file, entry=file.phases[0].entry)
+        plan = watched(name, {})
         clean(plan, asked.clean, asked.width)
-        for monitor, faults in FAULTS.items():
-            caught(plan, monitor, faults, asked.seeds)
+        for monitor in FAULTS:
+            late = monitor is Monitor.BURN_TOO_LONG
+            if not late or plan.file.flight_software.orbit_burn is not None:
+                caught(watched(name, LATE_TIMER) if late else plan, monitor, asked.seeds)
+
+
+def watched(name: str, settings: dict) -> Flightplan:
+    file = with_settings(load_lander(name), WATCH_ENGINES | settings)
+    return build(file, entry=file.phases[0].entry)
+
+
+def fault_of(plan: Flightplan, monitor: Monitor) -> tuple[str, ...]:
+    ring = any(group.layout == "axial_ring" and "braking" in group.thrust_in for group in plan.file.thrusters)
+    return (FAULTS | OF_A_RING if ring else FAULTS)[monitor]
 
 
 def clean(plan: Flightplan, seeds: int, width: int) -> None:
+    """An alarm is false in a flight that lands, and of propellant in one that lands with the least that its file asks for."""
     told = flown(acting(plan, None), (), seeds, width)
     print(f"{plan.file.name}: {seeds} clean flights, {int(told.landed.sum())} landed")
     for monitor in Monitor:
         if monitor is not Monitor.TOUCHDOWN:
-            rose = told.raised[:, monitor]
-            where = f": seeds {np.flatnonzero(rose)[:10].tolist()}" if rose.any() else ""
-            print(f"  {monitor.name.lower():<24}{share(rose)}, of those that landed {int(rose[told.landed].sum())}{where}", flush=True)
-    print(f"  {'an engine lost':<24}{share(told.lost.any(axis=1))}", flush=True)
+            rose, landed = told.raised[:, monitor], told.landed
+            false = rose & landed
+            if monitor is Monitor.PROPELLANT_LOW:
+                false = false & (told.left_kg >= float(plan.file.flight_software.monitors.propellant_min_kg))
+            where = f": seeds {np.flatnonzero(rose)[:40].tolist()}" if rose.any() else ""
+            print(
+                f"  {monitor.name.lower():<24}{share(rose)}, landed {int((rose & landed).sum())}, false {int(false.sum())}{where}",
+                flush=True,
+            )
+    print(f"  {'an engine lost':<24}{share(told.lost.max(axis=1))}", flush=True)
 
 
-def caught(plan: Flightplan, monitor: Monitor, faults: tuple[str, ...], seeds: int) -> None:
-    """It matters where the lander is lost when nobody acts."""
+def caught(plan: Flightplan, monitor: Monitor, seeds: int) -> None:
+    """It matters where the lander is lost when nobody acts; missing ground, where by the margin of the monitor there is none."""
+    faults = fault_of(plan, monitor)
     left, helped = (flown(acting(plan, acts), rows_of(faults), seeds, seeds) for acts in (None, monitor))
     rose, matters = left.raised[:, monitor], ~left.landed
+    if monitor is Monitor.GROUND_MISSING:
+        matters = matters & (left.higher_m > NEAR_GROUND_M + float(plan.mission.fsw.monitors.ground_margin_m))
     print(f"  {monitor.name.lower()} under {' and '.join(faults)}: {share(rose)}; where it matters {share(rose[matters])}; ", end="")
-    print(f"landed {int(left.landed.sum())} of {seeds}, {int(helped.landed.sum())} when it acts", flush=True)
+    missed = f"; missed: seeds {np.flatnonzero(matters & ~rose).tolist()}" if (matters & ~rose).any() else ""
+    print(f"landed {int(left.landed.sum())} of {seeds}, {int(helped.landed.sum())} when it acts{missed}", flush=True)
 
 
 def share(rose: np.ndarray) -> str:
@@ -96,7 +129,7 @@ def acting(plan: Flightplan, monitor: Monitor | None) -> Flightplan:
 
 def flown(plan: Flightplan, rows: tuple[FaultRow, ...], seeds: int, width: int) -> Told:
     """All by one program, made for the kinds of fault of all monitors."""
-    kinds = frozenset(row.kind for faults in FAULTS.values() for row in rows_of(faults))
+    kinds = frozenset(row.kind for monitor in FAULTS for row in rows_of(fault_of(plan, monitor)))
     batches = []
     for first in range(0, seeds, width):
         fleet = with_faults(fleet_of(plan.mission, plan.spread, jnp.arange(first, first + width)), [rows] * width, kinds)
@@ -105,14 +138,26 @@ def flown(plan: Flightplan, rows: tuple[FaultRow, ...], seeds: int, width: int) 
 
 
 def _batch(plan: Flightplan, fleet: sim.Fleet) -> Told:
-    raised = lost = outcome = None
+    raised, lost = np.zeros((fleet.width, len(Monitor)), dtype=bool), np.zeros((fleet.width, 1), dtype=bool)
+    higher_m, states = np.full(fleet.width, np.nan), None
     for chunk in sim.fly(fleet, plan.phases, call=CALL):
-        states = jax.tree.map(np.asarray, (chunk.states.fsw.monitors.raised, chunk.states.fsw.engines.lost, chunk.states.verdict))
-        flying, outcome = ~states[2].touched[:, None], states[2].outcome
-        raised = states[0] & flying if raised is None else raised | (states[0] & flying)
-        lost = states[1] & flying if lost is None else lost | (states[1] & flying)
-    assert raised is not None and lost is not None and outcome is not None
-    return Told(raised, lost, outcome == Outcome.LANDED)
+        states = chunk.states
+        flying = ~np.asarray(states.verdict.touched)
+        raised |= np.asarray(states.fsw.monitors.raised) & flying[:, None]
+        if states.fsw.engines is not None:
+            lost = lost | (np.asarray(states.fsw.engines.lost) & flying[:, None])
+        believed_m, mode = _believed_m(plan, states), np.asarray(states.fsw.modes.mode)
+        down = flying & (mode > Mode.BRAKING) & (mode < Mode.TOUCHDOWN) & (believed_m <= 0.0) & np.isnan(higher_m)
+        higher_m = np.where(down, np.asarray(states.world.altitude_m) - believed_m, higher_m)
+    assert states is not None
+    landed = np.asarray(states.verdict.outcome) == Outcome.LANDED
+    return Told(raised, lost, landed, np.asarray(states.world.propellant_kg), higher_m)
+
+
+def _believed_m(plan: Flightplan, states: MissionState) -> np.ndarray:
+    """Height over the ground, as flight software holds it."""
+    nav = states.fsw.filter.nav
+    return np.asarray(nav.r_lci_m.norm() - nav.terrain_m) - float(plan.mission.fsw.ground.reference_radius_m)
 
 
 if __name__ == "__main__":

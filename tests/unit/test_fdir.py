@@ -19,6 +19,7 @@ MONITORS = Monitors(
     turn_max_rad_s=jnp.asarray(0.2),
     cycle_s=jnp.asarray(0.1),
     propellant_min_kg=jnp.asarray(10.0),
+    gauge_share=jnp.asarray(0.5),
     gauge_margin_kg=jnp.asarray(5.0),
     accel_share_min=jnp.asarray(0.5),
     burn_time_factor=jnp.asarray(1.2),
@@ -43,6 +44,7 @@ WELL = MonitorView(
     aim_lci=askew(0.0),
     flying=FLAG,
     propellant_kg=number(100.0),
+    loaded_kg=number(100.0),
     high=FLAG,
     hovering_kg=number(30.0),
     accel_ordered_m_s2=number(2.0),
@@ -73,8 +75,8 @@ SPARED = {
 
 
 def stepped(cycles: int, alike: bool = False, **seen) -> MonitorState:
-    """A few cycles of one view; velocities that differ a little, as real ones do, unless they are to be alike."""
-    state = MONITORS.init()
+    """After a cycle in which all is well, a few of one view; velocities that differ a little, as real ones do, unless they are to be alike."""
+    state = MONITORS.step(MONITORS.init(), WELL)
     for cycle in range(cycles):
         delta_v = vec3((0.0, 0.0, 0.2 if alike else 0.2 + 1e-3 * cycle))
         view = eqx.tree_at(lambda v: tuple(getattr(v, key) for key in ("delta_v_body_m_s", *seen)), WELL, (delta_v, *seen.values()))
@@ -183,3 +185,12 @@ def test_the_ground_is_missing_once_the_lander_has_sunk_on_by_the_margin(least_m
     """60 m from the beginning of the last ten: 41 cycles of 1.5 m, and the confirmation."""
     assert not bool(sinking(40.0, least_m, 21 + 40 + CONFIRM - 1).raised[Monitor.GROUND_MISSING])
     assert bool(sinking(40.0, least_m, 21 + 40 + CONFIRM + 1).raised[Monitor.GROUND_MISSING])
+
+
+@pytest.mark.parametrize("long_kg, low", [(20.0, True), (-20.0, False)], ids=["long", "short"])
+def test_a_gauge_that_read_wrong_from_the_start_is_set_right_by_its_share(long_kg: float, low: bool):
+    """100 kg were loaded; the limit is 15 kg, and half of what the first reading was off is the gauge's: 25 kg stand for 15 and for 35."""
+    state = MONITORS.step(MONITORS.init(), eqx.tree_at(lambda v: v.propellant_kg, WELL, number(100.0 + long_kg)))
+    for _ in range(CONFIRM):
+        state = MONITORS.step(state, eqx.tree_at(lambda v: v.propellant_kg, WELL, number(24.9)))
+    assert bool(state.raised[Monitor.PROPELLANT_LOW]) == low

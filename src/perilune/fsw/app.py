@@ -232,6 +232,7 @@ class FlightSoftware(eqx.Module):
             aim_lci=state.attitude.q_lci_body_cmd @ self.up_body,
             flying=mode < Mode.TOUCHDOWN,
             propellant_kg=measurements.propellant_kg,
+            loaded_kg=self.vehicle.mass_start_kg - self.vehicle.mass_dry_kg,
             high=mode < Mode.VERTICAL_DESCENT,
             hovering_kg=hovering_kg_s * jnp.maximum(view.local.altitude_m, 0.0) / sink_m_s,
             accel_ordered_m_s2=self._ordered_m_s(state).dot(self.up_body) / self.vehicle.cycle_s,

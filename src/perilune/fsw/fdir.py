@@ -42,6 +42,7 @@ class MonitorState(eqx.Module):
     aim_lci: Vec3  # of the last cycle; zero before the first
     sunk_m: Scalar  # near the ground as believed, or below it
     excused_rad: Scalar  # of the error: what the aim's own turning made, less what a lander that follows has closed since
+    gauge_long_kg: Scalar  # by which the gauge is believed to read long, from its first reading
 
 
 class MonitorView(eqx.Module):
@@ -52,6 +53,7 @@ class MonitorView(eqx.Module):
     aim_lci: Vec3  # where it is wanted, of the last cycle
     flying: Flag  # not down yet
     propellant_kg: Scalar  # by the gauge
+    loaded_kg: Scalar  # at the start, as believed
     high: Flag  # before the last descent
     hovering_kg: Scalar  # that carrying the weight takes to the ground, at the present rate of descent
     accel_ordered_m_s2: Scalar
@@ -74,7 +76,8 @@ class Monitors(eqx.Module):
     attitude_error_max_rad: Scalar
     turn_max_rad_s: Scalar  # a turn at a quarter of this rate is no divergence
     propellant_min_kg: Scalar
-    gauge_margin_kg: Scalar  # by which the gauge may read long; counted while the last descent is still to come
+    gauge_share: Scalar  # of its first reading's excess over the load that is the gauge's own
+    gauge_margin_kg: Scalar  # by which it may still read long; counted while the last descent is still to come
     accel_share_min: Scalar  # of the ordered acceleration that must be counted
     burn_time_factor: Scalar  # of its expected duration that a burn may take
     ground_margin_m: Scalar  # that it may sink on near the ground, beyond the last metres
@@ -82,9 +85,8 @@ class Monitors(eqx.Module):
     aborting: Bool[Array, " monitors"] | None = None  # which of them call for an abort
 
     def init(self) -> MonitorState:
-        return MonitorState(
-            jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), jnp.zeros(()), jnp.zeros(())
-        )
+        zero = jnp.zeros(())
+        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), zero, zero, zero)
 
     def step(self, state: MonitorState, view: MonitorView) -> MonitorState:
         ordered = view.accel_ordered_m_s2 > ORDERED_MIN_M_S2
@@ -93,11 +95,13 @@ class Monitors(eqx.Module):
         excused_rad = self._excused_rad(state, view, off_rad)
         near = view.descending & (view.height_m < NEAR_GROUND_M)
         sunk_m = jnp.where(near, state.sunk_m + jnp.maximum(view.sink_m_s, 0.0) * self.cycle_s, 0.0)
+        begun = state.aim_lci.norm_squared() > 0.0
+        gauge_long_kg = jnp.where(begun, state.gauge_long_kg, self.gauge_share * (view.propellant_kg - view.loaded_kg))
         condition = jnp.stack(
             [
                 view.pads >= self.pads_needed,
                 view.flying & (off_rad - excused_rad > self.attitude_error_max_rad),
-                view.propellant_kg < self._least_kg(view),
+                view.propellant_kg - gauge_long_kg < self._least_kg(view),
                 ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
                 ordered & same,
                 view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
@@ -106,7 +110,7 @@ class Monitors(eqx.Module):
         )
         count = jnp.where(condition, state.count + 1.0, 0.0)
         raised = state.raised | (count >= self.confirm_cycles)
-        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, sunk_m, excused_rad)
+        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, sunk_m, excused_rad, gauge_long_kg)
 
     def _least_kg(self, view: MonitorView) -> Scalar:
         """In the last metres what suffices for them is enough."""

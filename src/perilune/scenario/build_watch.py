@@ -59,7 +59,7 @@ def monitors(file: MissionFile) -> Monitors:
     settings = file.flight_software.monitors
     confirm = np.full(len(Monitor), float(settings.other_cycles))
     pads_needed, margin_m, abort = 1, None, None
-    gauge_sigma_kg = 0.01 * float(file.sensors.gauge.bias_percent) * float(file.vehicle.tank_full_kg)
+    gauge_share, gauge_sigma_kg = _gauge(file)
     if isinstance(settings, LandingMonitors):
         confirm[Monitor.TOUCHDOWN] = float(settings.touchdown_cycles)
         abort = getattr(file.flight_software, "abort", None)
@@ -75,6 +75,20 @@ def monitors(file: MissionFile) -> Monitors:
         cycle_s=float(file.flight_software.cycle_s),
         propellant_min_kg=float(settings.propellant_min_kg),
         aborting=None if abort is None else jnp.asarray([monitor.name.lower() in abort.monitors for monitor in Monitor]),
+        gauge_share=gauge_share,
         gauge_margin_kg=GAUGE_SIGMAS * gauge_sigma_kg,
         accel_share_min=float(settings.accel_share_min),
     )
+
+
+def _gauge(file: MissionFile) -> tuple[float, float]:
+    """A gauge and a load, each with its sigma: of the difference at the first reading the share that is the gauge's, and the sigma left [kg].
+
+    **Reference.** Gelb (ed.), Applied Optimal Estimation (1974): two measurements of one number, weighed by their variances.
+    """
+    gauge_kg = 0.01 * float(file.sensors.gauge.bias_percent) * float(file.vehicle.tank_full_kg)
+    load_kg = 0.01 * float(file.dispersions.propellant_percent) * float(file.vehicle.propellant_kg)
+    both_kg = math.hypot(gauge_kg, load_kg)
+    if both_kg == 0.0:
+        return 0.0, 0.0
+    return (gauge_kg / both_kg) ** 2, gauge_kg * load_kg / both_kg
