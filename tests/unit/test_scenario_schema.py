@@ -157,7 +157,11 @@ def test_several_complaints_are_all_told():
         ("landing_earliest_utc = 2023-08-21T13", "landing_earliest_utc = 2023-08-21T15", "it must not be later than landing_latest_utc"),
         ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
         ("injection_utc = 2023", "injection_utc = 2039", "outside the table of leap seconds"),
-        ("trim_utc = 2023-08-18T06:20:00Z", "trim_utc = 2023-08-15T06:20:00Z", "it must come after arrival.ignition_utc, 2023-08-16 08:57:00"),
+        (
+            "trim_utc = 2023-08-18T06:20:00Z",
+            "trim_utc = 2023-08-15T06:20:00Z",
+            "it must come after arrival.ignition_utc, 2023-08-16 08:57:00",
+        ),
         ("trim_utc = 2023-08-18T06:20:00Z", "trim_utc = 2023-08-18T06:20:00", "is 2023-08-18T06:20:00; it must say that it is in UTC"),
         (
             "periapsis_altitude_km = 91.4\napoapsis_altitude_km = 112.6\ninclination_deg = 82.087\n\n[[plan",
