@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -14,6 +14,8 @@ from perilune.scenario.schema_quantity import complain
 # A case costs 17 ms of a core in batches of 64, 16 of 128, 12.4 of 256 and 12.2 of 512.
 WIDTH = 256
 CASES = 1000
+# Of those that did not land, so many have their histories kept unless it is said how many.
+FAILED, FAILED_FIRST = "failed", 20
 
 NEEDS = {
     "normal": ("mean", "sigma"),
@@ -95,6 +97,27 @@ class Together(_Strict):
         return np.linalg.cholesky(np.full((count, count), self.coefficient) + (1.0 - self.coefficient) * np.eye(count))
 
 
+class Chosen(NamedTuple):
+    """Cases whose histories are kept: by number, and the first so many that did not land."""
+
+    cases: tuple[int, ...] = ()
+    failed: int = 0
+
+
+def read_chosen(words: str) -> Chosen:
+    """From `3,17,4711`, `failed` or `failed:50`; ValueError for anything else."""
+    which, colon, count = words.partition(":")
+    if which.strip() == FAILED:
+        return Chosen(failed=_whole(count) if colon else FAILED_FIRST)
+    return Chosen(cases=tuple(sorted({_whole(word) for word in words.split(",")}))) if words else Chosen()
+
+
+def _whole(word: str) -> int:
+    if not word.strip().isdecimal():
+        raise ValueError(word)
+    return int(word)
+
+
 class Asked(_Strict):
     """A campaign. Its table depends on this and on the mission file, and on nothing else."""
 
@@ -110,6 +133,17 @@ class Asked(_Strict):
     settings: dict[str, Any] = {}
     inputs: dict[str, Law] = {}
     correlated: list[Together] = []
+    histories: str = ""
+
+    @model_validator(mode="after")
+    def _histories_are_of_its_cases(self) -> "Asked":
+        try:
+            beyond = [case for case in self.chosen.cases if case >= self.cases]
+        except ValueError:
+            raise complain(("histories", f"is '{self.histories}'; write cases as 3,17,4711, or {FAILED}, or {FAILED}:50")) from None
+        if beyond:
+            raise complain(("histories", f"asks for case {beyond[0]}; the last one is {self.cases - 1}"))
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Asked":
@@ -128,9 +162,13 @@ class Asked(_Strict):
         first = number * self.width
         return first, min(self.width, self.cases - first)
 
+    @property
+    def chosen(self) -> Chosen:
+        return read_chosen(self.histories)
+
     def table_depends_on(self) -> dict[str, Any]:
-        """All but how many cases, which may grow."""
-        return self.model_dump(exclude={"cases", "until_width"} if self.design != "latin" else {"until_width"})
+        """All but how many cases, which may grow, and whose histories are kept."""
+        return self.model_dump(exclude={"until_width", "histories"} | ({"cases"} if self.design != "latin" else set()))
 
 
 def asked(given: dict[str, Any], origin: str = "campaign") -> Asked:

@@ -12,6 +12,7 @@ from typing import Any
 
 from perilune.campaign.answers import TOLD, answers
 from perilune.campaign.asked import Asked, asked, asked_of, refuse_unlike
+from perilune.campaign.histories import kept_histories, refuse_without_zarr
 from perilune.campaign.kept import RESULT, written
 from perilune.campaign.run import Crew, Standing, Watch, run
 from perilune.campaign.squadron import Squadron
@@ -50,15 +51,17 @@ class How:
     keep_in: Path | None = None
     watch: Watch = field(default=lambda standing: None)
     ready: Callable[[Squadron], None] = field(default=lambda squadron: None)  # called before the first flight
+    tell: Callable[[str], None] = field(default=lambda line: None)  # of each history that is recorded
 
 
 def campaign(mission: str | Path, out: str | Path | None = None, how: How | None = None, **changes: Any) -> Campaign:
     """Fly a mission, or a campaign file, many times into a new folder: rows on disk, odds, causes, margins, and which inputs decide.
 
     `changes` are the keys of a campaign file: `cases`, `seed`, `design`, `width`, `until_width`, `variant`, `from_phase`, `faults`, `settings`,
-    `inputs`, `correlated`. ScenarioError for what cannot be flown.
+    `inputs`, `correlated`, `histories`. ScenarioError for what cannot be flown.
     """
     wanted, how = asked_of(mission, changes), how or How()
+    refuse_without_zarr(wanted)
     with kept_programs(how.keep_in) as programs:
         squadron = Squadron(wanted, programs)
         folder = new_folder(out, SHELF, f"{squadron.file.name}-{wanted.cases}")
@@ -67,9 +70,13 @@ def campaign(mission: str | Path, out: str | Path | None = None, how: How | None
 
 
 def resumed(folder: str | Path, how: How | None = None, **changes: Any) -> Campaign:
-    """Fly what is missing of a campaign; with another count of cases, or another width of the interval, it goes on from what is there."""
+    """Fly what is missing of a campaign; with another count of cases, or another width of the interval, it goes on from what is there.
+
+    Histories that are there stay, whatever others are asked for.
+    """
     folder, how = Path(folder), how or How()
     wanted, told = of_folder(folder, **changes)
+    refuse_without_zarr(wanted)
     with kept_programs(how.keep_in) as programs:
         squadron = Squadron(wanted, programs)
         refuse_other_mission(squadron, told, folder)
@@ -121,9 +128,17 @@ def _flown(squadron: Squadron, folder: Path, how: How) -> Campaign:
     table = CaseTable(folder)
     with crew_of(squadron, table, how) as crew:
         standing = run(squadron.asked, table, crew, how.watch)
+    histories = kept_histories(squadron, folder, how.tell)
     told = answers(squadron.file, squadron.inputs, table.read((*TOLD, *(each.column for each in squadron.inputs))))
-    about = {"schema": 1, "mission": squadron.file.name, **squadron.asked.model_dump(exclude={"mission", "cases"})}
-    result = {**about, **told, "cases_flown": standing.flown, "seconds": standing.seconds, "cases_a_second": standing.rate}
+    about = {"schema": 1, "mission": squadron.file.name, **squadron.asked.model_dump(exclude={"mission", "cases", "histories"})}
+    result = {
+        **about,
+        **told,
+        "histories": histories,
+        "cases_flown": standing.flown,
+        "seconds": standing.seconds,
+        "cases_a_second": standing.rate,
+    }
     written(folder / RESULT, json.dumps(result, indent=2) + "\n")
     return Campaign(folder, squadron.asked, result, standing, squadron)
 

@@ -5,8 +5,9 @@ XLA's flies beside it to record, and starts each hundred ticks from the state th
 has no more than ten seconds to grow, and how far it grew is told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import jax
@@ -31,29 +32,45 @@ class Replay:
 
 def replay(squadron: Squadron, table: CaseTable, case: int, progress: Any = lambda _: None) -> Replay:
     """Fly a case of a table again; ScenarioError for one that is not in it."""
-    first, count = squadron.asked.chunk(case // squadron.asked.width)
-    before, place = table.chunk(case // squadron.asked.width), case - first
-    if before is None or not 0 <= place < len(before["case"]):
-        raise ScenarioError(f"--case {case}: the campaign has no such case on disk")
+    return next(replays(squadron, table, (case,), progress))
+
+
+def replays(squadron: Squadron, table: CaseTable, cases: Sequence[int], progress: Any = lambda _: None) -> Iterator[Replay]:
+    """Several, in order: a chunk flies once for all that it holds of them."""
     squadron.prepare()
-    noting = Noting(squadron.lanes, place)
+    for number, some in groupby(sorted(set(cases)), lambda case: case // squadron.asked.width):
+        yield from _of_chunk(squadron, (number, table.chunk(number)), list(some), progress)
+
+
+def _of_chunk(squadron: Squadron, there: tuple[int, Columns | None], cases: list[int], progress: Any) -> Iterator[Replay]:
+    number, before = there
+    first, count = squadron.asked.chunk(number)
+    strange = [case for case in cases if before is None or not 0 <= case - first < len(before["case"])]
+    if before is None or strange:
+        raise ScenarioError(f"--case {strange[0]}: the campaign has no such case on disk")
+    seeds = {case: int(before["seed"][case - first]) for case in cases}
+    noting = Noting(squadron.lanes, seeds.values())
     again = squadron.fly_by(noting, first, count)
-    beside = Following(noting.states, squadron.programs)
-    fleet, seed = alone(squadron.fleet(first, count)[0], place), int(before["seed"][place])
-    flight = recorded(squadron.plan, fleet, told_of(squadron, seed), squadron.programs, progress, beside)
-    return Replay(flight, _result(case, before, unequal(before, again, place), (place, beside.apart)))
+    fleet = squadron.fleet(first, count)[0]
+    for case, seed in seeds.items():
+        place = case - first
+        beside = Following(noting.states[seed], squadron.programs)
+        flight = recorded(squadron.plan, alone(fleet, place), told_of(squadron, seed), squadron.programs, progress, beside)
+        yield Replay(flight, _result(case, before, unequal(before, again, place), (place, beside.apart)))
 
 
 class Noting:
-    """Calls programs of a batch, and keeps what they make of one of its landers."""
+    """Calls programs of a batch, and keeps what they make of some of its landers, by their seeds: few of a batch may be called alone."""
 
-    def __init__(self, call: Call, place: int):
-        self._call, self._place = call, place
-        self.states: list[MissionState] = []
+    def __init__(self, call: Call, seeds: Iterable[int]):
+        self._call = call
+        self.states: dict[int, list[MissionState]] = {seed: [] for seed in seeds}
 
-    def __call__(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        given = self._call(function, *arguments)
-        self.states.append(row(given[0] if function is sim.fly_chunk else given, self._place))
+    def __call__(self, function: Callable[..., Any], fleet: sim.Fleet, *arguments: Any) -> Any:
+        given = self._call(function, fleet, *arguments)
+        states, aboard = given[0] if function is sim.fly_chunk else given, np.asarray(fleet.seeds)
+        for seed, noted in self.states.items():
+            noted += [row(states, int(place)) for place in np.flatnonzero(aboard == seed)[:1]]
         return given
 
 

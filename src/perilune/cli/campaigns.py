@@ -21,7 +21,7 @@ from perilune.cli.terminal import (
 from perilune.scenario.errors import ScenarioError
 
 # What `--resume` may change: the table stays the same as far as it goes.
-MAY_GROW = ("cases", "until_width")
+MAY_GROW = ("cases", "until_width", "histories")
 
 MISSION = typer.Argument(
     metavar="NAME|FILE", help="A mission by name or path, or a campaign file; with --resume none.", autocompletion=missions_begun
@@ -39,6 +39,10 @@ CAMPAIGN: dict[str, tuple[Any, Any]] = {
     ),
     "as_flown": (bool | None, typer.Option("--as-flown/--mended", help="With what went wrong; or with that and what mends it.")),
     "from_phase": (str | None, typer.Option("--from", metavar="PHASE", help="Start here; else at the last entry, the descent.")),
+    "histories": (
+        str | None,
+        typer.Option("--histories", metavar="3,17,...|failed[:N]", help="Record these cases, or the first that failed, as one Zarr store."),
+    ),
     "out": (Path | None, OUT),
     "resume": (Path | None, typer.Option("--resume", metavar="DIR", help="Go on with a campaign: only what is missing is flown.")),
     "workers": (int | None, typer.Option("--workers", min=1, help="Threads, or processes of a local cluster; one for each core.")),
@@ -71,7 +75,9 @@ def _refuse_mixed(mission: str | None, resume: Path | None, out: Path | None, ch
         raise ScenarioError(f"--resume {resume} knows its mission and its folder; give neither beside it")
     wrong = [key for key in changes if key not in MAY_GROW]
     if resume is not None and wrong:
-        raise ScenarioError(f"--resume {resume} keeps {', '.join(wrong)} as it was; only --cases and --until-width may be changed")
+        raise ScenarioError(
+            f"--resume {resume} keeps {', '.join(wrong)} as it was; only --cases, --until-width and --histories may be changed"
+        )
 
 
 def _signed(function: Any, options: dict[str, tuple[Any, Any]]) -> Any:

@@ -1,6 +1,7 @@
 """Campaigns, comparisons and replays from the command line to a folder: progress, page, and what a terminal shows."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from perilune.campaign.answers import TOLD
 from perilune.campaign.campaign import Campaign, How, campaign, of_folder, refuse_other_mission, resumed
+from perilune.campaign.histories import HISTORIES
 from perilune.campaign.kept import RESULT, written
 from perilune.campaign.replay import replay
 from perilune.campaign.run import Standing
@@ -69,7 +71,7 @@ def told(standing: Standing) -> str:
 def flown(mission: str, out: Path | None, resume: Path | None, how: How, changes: dict[str, Any], console: Console) -> Told:
     """A new campaign, or what is missing of one."""
     ticker = Ticker(console)
-    how = How(how.workers, how.scheduler, how.keep_in, ticker, ticker.ready)
+    how = replace(how, watch=ticker, ready=ticker.ready, tell=console.print)
     try:
         done = resumed(resume, how, **changes) if resume is not None else campaign(mission, out, how, **changes)
     finally:
@@ -83,6 +85,8 @@ def write(done: Campaign) -> Told:
     text = page(done.result, rows, done.squadron.file.mission.title, ground_of(done.squadron, done.result))
     written(done.folder / "report.html", text)
     files = {"cases": str(done.folder / CASES), **{name: str(done.folder / f"{name}.json") for name in ("result", "manifest")}}
+    if done.result["histories"]:
+        files["histories"] = str(done.folder / HISTORIES)
     return Told(done.result, shown(done.result), {**files, "report": str(done.folder / "report.html")})
 
 
