@@ -2,15 +2,17 @@
 
 import math
 from collections import Counter
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import stats
 
 from perilune.campaign.inputs import Input
 from perilune.campaign.statistics import ellipse_of, quantile, wilson_interval
-from perilune.campaign.table import Columns
 from perilune.scenario.schema import LanderFile
+
+Columns: TypeAlias = Mapping[str, np.ndarray]  # of a table, by name [case]
 
 SHARES = (0.01, 0.05, 0.5, 0.95, 0.99)
 # What inputs are screened against.
@@ -52,9 +54,12 @@ def causes(inputs: tuple[Input, ...], rows: Columns) -> list[dict[str, Any]]:
     """Why flights did not land, most frequent first: each with its share of all flights, one case to look at, the slope that those met that
     touched the ground (median, deg), and what marks its flights."""
     whys, total = rows["reason"], len(rows["reason"])
-    scores = np.stack([_normal_scores(rows[each.column]) for each in inputs], axis=1) if inputs else np.zeros((total, 0))
+    failed = whys != ""
+    scores = np.zeros((int(failed.sum()), len(inputs)))
+    for place, each in enumerate(inputs):
+        scores[:, place] = _normal_scores(rows[each.column])[failed]
     told = []
-    for why, count in Counter(why for why in whys.tolist() if why).most_common():
+    for why, count in Counter(whys[failed].tolist()).most_common():
         mine = whys == why
         touched = mine & (rows["met_s"] > 0.0)
         told.append(
@@ -65,7 +70,7 @@ def causes(inputs: tuple[Input, ...], rows: Columns) -> list[dict[str, Any]]:
                 "interval": list(wilson_interval(count, total)),
                 "first_case": int(rows["case"][np.argmax(mine)]),
                 "slope_deg": float(np.median(rows["slope_deg"][touched])) if touched.any() else None,
-                "marked_by": marks(inputs, scores[mine]),
+                "marked_by": marks(inputs, scores[mine[failed]]),
             }
         )
     return told
@@ -143,8 +148,8 @@ def _inside(ellipse: Any, east_m: np.ndarray, north_m: np.ndarray) -> np.ndarray
 
 def responses(rows: Columns) -> dict[str, np.ndarray]:
     """What inputs may decide, by name [case]."""
-    told = {**rows, "landed": rows["landed"].astype(float), "miss_m": np.hypot(rows["along_m"], rows["across_m"])}
-    return {name: told[name] for name in RESPONSES}
+    made = {"landed": rows["landed"].astype(float), "miss_m": np.hypot(rows["along_m"], rows["across_m"])}
+    return {name: made[name] if name in made else rows[name] for name in RESPONSES}
 
 
 def sensitivity(inputs: tuple[Input, ...], rows: Columns) -> dict[str, Any]:
@@ -154,36 +159,42 @@ def sensitivity(inputs: tuple[Input, ...], rows: Columns) -> dict[str, Any]:
     variance. A correlation beyond `noise` is not chance (95 %, all inputs at once).
     **Invalid when.** A response does not rise or fall with an input: the rank correlation is then nothing, the index not.
     """
-    values = np.stack([rows[each.column] for each in inputs], axis=1)
-    touched, told = rows["met_s"] > 0.0, {}
+    touched, found = rows["met_s"] > 0.0, dict[str, tuple[np.ndarray, np.ndarray]]()
     for name, response in responses(rows).items():
         among = np.isfinite(response) & (touched if name != "landed" else True)
-        if among.sum() < SCREENED_MIN or np.ptp(response[among]) == 0.0:
-            continue
-        told[name] = screened(inputs, values[among], response[among])
-    return told
+        if among.sum() >= SCREENED_MIN and np.ptp(response[among]) > 0.0:
+            found[name] = among, stats.rankdata(response[among])
+    ranks = np.array([rank_correlations(rows[each.column], list(found.values())) for each in inputs]).reshape(len(inputs), len(found))
+    order = {name: np.argsort(-np.abs(ranks[:, column]))[:SHOWN] for column, name in enumerate(found)}
+    values = {place: rows[inputs[place].column] for place in sorted({int(place) for places in order.values() for place in places})}
+    return {
+        name: _screened(inputs, [(int(place), float(ranks[place, column]), values[int(place)][among]) for place in order[name]], response)
+        for column, (name, (among, response)) in enumerate(found.items())
+    }
 
 
-def screened(inputs: tuple[Input, ...], values: np.ndarray, response: np.ndarray) -> dict[str, Any]:
-    """Of one response [case] against inputs [case, input]."""
-    ranks = rank_correlations(values, response)
-    order = np.argsort(-np.abs(ranks))[:SHOWN]
-    index, spread = first_order(values[:, order], stats.rankdata(response))
+def _screened(inputs: tuple[Input, ...], strongest: list[tuple[int, float, np.ndarray]], response: np.ndarray) -> dict[str, Any]:
+    """Of one response, ranked [case], with the place, rank correlation and values [case] of its strongest inputs."""
+    index, spread = first_order(np.stack([values for _, _, values in strongest], axis=1), response)
     noise = float(stats.norm.ppf(1.0 - 0.025 / len(inputs))) / math.sqrt(len(response) - 1.0)
     shown = [
-        {"input": inputs[place].name, "rank": float(ranks[place]), "index": float(one), "within": float(error)}
-        for place, one, error in zip(order, index, spread, strict=True)
+        {"input": inputs[place].name, "rank": float(rank), "index": float(one), "within": float(error)}
+        for (place, rank, _), one, error in zip(strongest, index, spread, strict=True)
     ]
     return {"flights": len(response), "noise": noise, "inputs": shown}
 
 
-def rank_correlations(values: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Spearman's, of each column [case, input] with the response [case]; nothing for a column that does not vary."""
-    ranks = stats.rankdata(values, axis=0)
-    other = stats.rankdata(response)
-    ranks, other = ranks - ranks.mean(axis=0), other - other.mean()
-    scale = np.sqrt((ranks**2).sum(axis=0) * (other**2).sum())
-    return np.divide(ranks.T @ other, scale, out=np.zeros(values.shape[1]), where=scale > 0.0)
+def rank_correlations(values: np.ndarray, responses: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
+    """Spearman's, of a column [case] with responses, each of those cases that are among its own, and ranked; nothing if the column does not vary."""
+    told, ranked = [], dict[bytes, np.ndarray]()
+    for among, response in responses:
+        key = among.tobytes()
+        if key not in ranked:
+            ranked[key] = stats.rankdata(values[among])
+        ranks, other = ranked[key] - ranked[key].mean(), response - response.mean()
+        scale = math.sqrt(float(np.sum(ranks**2) * np.sum(other**2)))
+        told.append(float(np.sum(ranks * other)) / scale if scale > 0.0 else 0.0)
+    return told
 
 
 def first_order(values: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

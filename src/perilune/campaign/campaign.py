@@ -16,7 +16,7 @@ from perilune.campaign.histories import kept_histories, refuse_without_zarr
 from perilune.campaign.kept import RESULT, written
 from perilune.campaign.run import Crew, Standing, Watch, run
 from perilune.campaign.squadron import Squadron
-from perilune.campaign.table import CaseTable, Columns
+from perilune.campaign.table import CaseTable, Columns, Rows
 from perilune.scenario.brought import hashes
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.native import NotBuilt, compiler, lanes
@@ -129,7 +129,7 @@ def _flown(squadron: Squadron, folder: Path, how: How) -> Campaign:
     with crew_of(squadron, table, how) as crew:
         standing = run(squadron.asked, table, crew, how.watch)
     histories = kept_histories(squadron, folder, how.tell)
-    told = answers(squadron.file, squadron.inputs, table.read((*TOLD, *(each.column for each in squadron.inputs))))
+    told = answers(squadron.file, squadron.inputs, Rows(table, TOLD, [each.column for each in squadron.inputs]))
     about = {"schema": 1, "mission": squadron.file.name, **squadron.asked.model_dump(exclude={"mission", "cases", "histories"})}
     result = {
         **about,

@@ -1,7 +1,7 @@
 """The table of a campaign: Parquet, a file a chunk, each there as a whole or not at all. DuckDB writes and reads it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -9,6 +9,7 @@ import numpy as np
 
 CASES = "cases"
 Columns = dict[str, np.ndarray]
+BLOCK = 16  # columns that are read at a time
 
 
 class CaseTable:
@@ -61,6 +62,29 @@ class CaseTable:
     def read(self, columns: Sequence[str] = ()) -> Columns:
         """Of all cases in order; without names every column."""
         return read(sorted(self.folder.glob("*.parquet")), columns)
+
+
+class Rows(Mapping[str, np.ndarray]):
+    """Columns of all cases by name, read as they are asked for: some stay, and of the others memory holds one block, however many there are."""
+
+    def __init__(self, table: CaseTable, staying: Sequence[str], others: Sequence[str]):
+        self._table, self._staying, self._others = table, table.read(staying), list(others)
+        self._block: Columns = {}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._staying:
+            return self._staying[name]
+        if name not in self._block:
+            first = self._others.index(name)
+            self._block = {}  # before others are there
+            self._block = self._table.read(self._others[first : first + BLOCK])
+        return self._block[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*self._staying, *self._others))
+
+    def __len__(self) -> int:
+        return len(self._staying) + len(self._others)
 
 
 def read(paths: Sequence[Path], columns: Sequence[str] = ()) -> Columns:
