@@ -16,13 +16,15 @@ import numpy as np
 from perilune.campaign.asked import Asked
 from perilune.campaign.campaign import cores, of_folder
 from perilune.campaign.hunt import hunt
+from perilune.campaign.margins import COLUMNS, ELLIPSE, MARGINS, margins
 from perilune.campaign.rare import subset_simulation
-from perilune.campaign.runner import OUTSIDE, Case, half_axes_m
+from perilune.campaign.runner import half_axes_m
 from perilune.campaign.squadron import Squadron
 from perilune.campaign.statistics import wilson_interval
 from perilune.campaign.table import CaseTable
 from perilune.cli.terminal import keep_compiled_programs
 from perilune.report.hunt_folder import flyer
+from perilune.report.subset_folder import SAMPLES, WIDTH, Levels, margin_of
 from perilune.scenario.programs import kept_programs
 
 ANY = "any failure"
@@ -34,28 +36,31 @@ def main() -> None:
     words.add_argument("--hunts", type=int, default=5)
     words.add_argument("--flights", type=int, default=10_000)
     words.add_argument("--subsets", type=int, default=5)
-    words.add_argument("--samples", type=int, default=2560, help="a level; a tenth of them are chains, so ten times the width is best")
-    words.add_argument("--causes", nargs="*", default=[OUTSIDE, ANY], help="of subset simulation")
+    words.add_argument("--samples", type=int, default=SAMPLES, help="a level")
+    words.add_argument("--margins", nargs="*", default=[ELLIPSE], choices=MARGINS, help="of subset simulation")
     words.add_argument("--first", type=int, default=0, help="the first seed")
     words.add_argument("--keep", type=Path, required=True, help="runs lie there, and are not flown again")
     asked = words.parse_args()
     asked.keep.mkdir(parents=True, exist_ok=True)
     wanted, _ = of_folder(asked.plain)
     with kept_programs(keep_compiled_programs()) as programs, ThreadPoolExecutor(max_workers=cores()) as threads:
-        squadron = Squadron(Asked.model_validate({**wanted.model_dump(), "seed": 0}), programs)
-        truth = counted(asked.plain, squadron.plan.phases[-1].start_tick * float(squadron.file.flight_software.cycle_s))
+        squadron = Squadron(Asked.model_validate({**wanted.model_dump(), "seed": 0, "width": WIDTH, "histories": ""}), programs)
+        ends_s = squadron.plan.phases[-1].start_tick * float(squadron.file.flight_software.cycle_s)
+        truth = counted(asked.plain, ends_s)
         tell_plain(truth)
         hunts = []
         for seed in range(asked.first, asked.first + asked.hunts):
             path = asked.keep / f"hunt-{asked.flights}-{seed}.json"
             hunts.append(once(path, partial(hunted, squadron, threads, asked.flights, seed)))
         tell("hunt", hunts, truth)
-        for cause in asked.causes:
+        within = counted_margins(squadron, asked.plain, ends_s)
+        tell_plain(within)
+        for margin in asked.margins:
             runs = []
             for seed in range(asked.first, asked.first + asked.subsets):
-                path = asked.keep / f"subset-{cause.replace(' ', '-')}-{asked.samples}-{seed}.json"
-                runs.append(threads.submit(once, path, partial(subset, squadron, cause, asked.samples, seed)))
-            tell("subset simulation", [run.result() for run in runs], truth)
+                path = asked.keep / f"subset-{margin}-{asked.samples}-{seed}.json"
+                runs.append(once(path, partial(subset, squadron, threads, margin, asked.samples, seed)))
+            tell("subset simulation", runs, within)
 
 
 def once(path: Path, run: Callable[[], dict]) -> dict:
@@ -73,6 +78,14 @@ def counted(folder: Path, ends_s: float) -> dict[str, tuple[int, int]]:
     return {ANY: (int(np.sum(whys != "")), len(whys)), **{str(names[k]): (int(counts[k]), len(whys)) for k in order}}
 
 
+def counted_margins(squadron: Squadron, folder: Path, ends_s: float) -> dict[str, tuple[int, int]]:
+    """Flights of which nothing is left of a margin, and flights, of plain ones."""
+    rows = CaseTable(folder).read((*COLUMNS, "landed"))
+    rows["met_s"] = np.where(rows["met_s"] > ends_s, 0.0, rows["met_s"])
+    left = margins(squadron.file, half_axes_m(squadron.plan), {**rows, "landed": rows["landed"].astype(bool)})
+    return {name: (int(np.sum(values <= 0.0)), len(values)) for name, values in left.items()}
+
+
 def hunted(squadron: Squadron, threads: ThreadPoolExecutor, flights: int, seed: int) -> dict:
     found = hunt(flyer(squadron, threads), squadron.inputs, flights, seed, lambda line: print(f"  {line}", flush=True))
     told = found.told()
@@ -80,41 +93,16 @@ def hunted(squadron: Squadron, threads: ThreadPoolExecutor, flights: int, seed: 
     return {"flights": found.flights, "causes": causes, "ways": told["ways"]}
 
 
-def margin(squadron: Squadron, row: Case, cause: str) -> float:
-    """Positive unless the flight fails for this cause; the smallest share of a limit that is left over."""
-    limits, why = squadron.file.limits, squadron.why_not(row)
-    along_m, across_m = half_axes_m(squadron.plan) or (np.inf, np.inf)
-    inside = 1.0 - np.hypot(row.along_m / along_m, row.across_m / across_m)
-    if cause == OUTSIDE:
-        return float(inside) if why in ("", OUTSIDE) else 1.0
-    left = min(
-        1.0 - row.vertical_m_s / float(limits.vertical_m_s),
-        1.0 - row.horizontal_m_s / float(limits.horizontal_m_s),
-        1.0 - row.tilt_deg / float(limits.tilt_deg),
-        1.0 - row.rest_tilt_deg / float(limits.rest_tilt_deg),
-        inside,
-    )
-    return float(min(left, 0.0) if why else left)
-
-
-def subset(squadron: Squadron, cause: str, samples: int, seed: int) -> dict:
-    width = squadron.asked.width
-    parts = [slice(first, first + width) for first in range(0, samples, width)]
-
-    def margins(u: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        rows = [row for part in parts if part.start < len(seeds) for row in squadron.flown(u[part], seeds[part])]
-        return np.array([margin(squadron, row, cause) for row in rows])
-
-    found = subset_simulation(
-        margins, len(squadron.inputs), samples, seed, watch=lambda level, share: print(f"  {level}: {share:.3g}", flush=True)
-    )
+def subset(squadron: Squadron, threads: ThreadPoolExecutor, margin: str, samples: int, seed: int) -> dict:
+    left = margin_of(squadron, margin, threads)
+    found = subset_simulation(left, len(squadron.inputs), samples, seed, watch=Levels(lambda line: print(f"  {line}", flush=True)))
     rare = {
         "probability": found.probability,
         "interval": list(found.interval),
         "relative_error": found.error,
         "failed": len(found.failed.seeds),
     }
-    return {"flights": found.flights, "causes": {cause: rare}, "levels": [vars(level) for level in found.levels]}
+    return {"flights": found.flights, "causes": {margin: rare}, "levels": [vars(level) for level in found.levels]}
 
 
 def tell_plain(truth: dict[str, tuple[int, int]]) -> None:

@@ -16,6 +16,7 @@ from perilune.campaign.asked import Asked, asked_of
 from perilune.campaign.campaign import How, cores, new_folder
 from perilune.campaign.hunt import Hunt, hunt
 from perilune.campaign.kept import RESULT, written
+from perilune.campaign.runner import Case
 from perilune.campaign.squadron import Squadron
 from perilune.report.style import BAD, INK, drawing, svg
 from perilune.report.told import Told
@@ -23,18 +24,14 @@ from perilune.scenario.errors import ScenarioError
 from perilune.scenario.programs import kept_programs
 
 SHELF = Path("hunts")
-FLIGHTS_MIN = 200
+FLIGHTS, FLIGHTS_MIN = 10_000, 200
 # Flights of the campaign that a way is written as.
 CASES_OF_WAY = 100
 
 
 def hunted(mission: str, out: Path | None, how: How, changes: dict[str, Any], console: Console) -> Told:
     """Hunt, and write what was found into a new folder. `changes` are those of a campaign; its cases are the flights of the count."""
-    asked = asked_of(mission, changes)
-    if asked.cases < FLIGHTS_MIN:
-        raise ScenarioError(f"--flights is {asked.cases}; a hunt needs {FLIGHTS_MIN} and more")
-    if asked.inputs or asked.correlated or asked.design != "random":
-        raise ScenarioError(f"'{mission}' has laws of its own for inputs; a hunt draws them as the mission file has them")
+    asked = asked_of_hunt(mission, {"cases": FLIGHTS, **changes})
     with kept_programs(how.keep_in) as programs:
         squadron = Squadron(asked, programs)
         folder = new_folder(out, SHELF, squadron.file.name)
@@ -45,16 +42,31 @@ def hunted(mission: str, out: Path | None, how: How, changes: dict[str, Any], co
     return write(found, squadron, folder)
 
 
+def asked_of_hunt(mission: str, changes: dict[str, Any]) -> Asked:
+    """A campaign that a hunt can draw for; ScenarioError for another."""
+    asked = asked_of(mission, changes)
+    if asked.cases < FLIGHTS_MIN:
+        raise ScenarioError(f"--flights is {asked.cases}; a hunt needs {FLIGHTS_MIN} and more")
+    if asked.inputs or asked.correlated or asked.design != "random":
+        raise ScenarioError(f"'{mission}' has laws of its own for inputs; a hunt draws them as the mission file has them")
+    return asked
+
+
 def flyer(squadron: Squadron, threads: ThreadPoolExecutor) -> Any:
-    """Flights of any number, in batches of the campaign's width over threads."""
-    width = squadron.asked.width
+    """Why flights failed, as a hunt asks for it."""
 
     def fly(numbers: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        parts = [slice(first, first + width) for first in range(0, len(seeds), width)]
-        rows = threads.map(lambda part: squadron.flown(numbers[part], seeds[part]), parts)
-        return np.array([squadron.why_not(row) for part in rows for row in part], dtype=object)
+        return np.array([squadron.why_not(row) for row in flights(squadron, threads, numbers, seeds)], dtype=object)
 
     return fly
+
+
+def flights(squadron: Squadron, threads: ThreadPoolExecutor, numbers: np.ndarray, seeds: np.ndarray) -> list[Case]:
+    """Any number of them, in batches of the campaign's width over threads."""
+    width = squadron.asked.width
+    parts = [slice(first, first + width) for first in range(0, len(seeds), width)]
+    rows = threads.map(lambda part: squadron.flown(numbers[part], seeds[part]), parts)
+    return [row for part in rows for row in part]
 
 
 def write(found: Hunt, squadron: Squadron, folder: Path) -> Told:
@@ -110,17 +122,22 @@ def sentence(result: dict[str, Any]) -> str:
 
 
 def page(result: dict[str, Any], title: str) -> str:
+    ways = "".join(_way(number, way) for number, way in enumerate(result["ways"])) or "<p>No input decides: it is chance on the way.</p>"
+    sections = [("How likely", _odds(result)), ("The likeliest ways", ways)]
+    return document(f"{title}: the hunt", result["failure"]["probability"], sentence(result), sections)
+
+
+def document(title: str, probability: float, line: str, sections: Sequence[tuple[str, str]]) -> str:
     """One HTML document, with its figures in it."""
     css = resources.files("perilune.report").joinpath("page.css").read_text(encoding="utf-8")
-    ways = "".join(_way(number, way) for number, way in enumerate(result["ways"])) or "<p>No input decides: it is chance on the way.</p>"
     head = (
-        f'<header class="verdict" style="--verdict: {BAD}"><div><h1>{escape(title)}: the hunt</h1>'
-        f'<p class="word">{result["failure"]["probability"]:.1e}</p><p class="sentence">{escape(sentence(result))}</p></div></header>'
+        f'<header class="verdict" style="--verdict: {BAD}"><div><h1>{escape(title)}</h1>'
+        f'<p class="word">{probability:.1e}</p><p class="sentence">{escape(line)}</p></div></header>'
     )
-    body = f"<section><h2>How likely</h2>{_odds(result)}</section><section><h2>The likeliest ways</h2>{ways}</section>"
+    body = "".join(f"<section><h2>{escape(heading)}</h2>{inside}</section>" for heading, inside in sections)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)}: hunt</title><style>{css}</style></head><body>{head}<main>{body}</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{css}</style></head><body>{head}<main>{body}</main></body></html>\n"
     )
 
 
