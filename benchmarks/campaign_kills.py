@@ -20,6 +20,8 @@ from perilune.campaign.table import CASES, CaseTable
 
 COMMAND = (sys.executable, "-m", "perilune.cli", "campaign")
 LOOK_S = 0.02
+# A worker that is not heard of for so long is given up (dask's own default is five minutes).
+SILENT = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "30s"}
 
 
 def main() -> None:
@@ -49,20 +51,22 @@ def main() -> None:
     cluster = given.keep / "cluster"
     took = flown(what, cluster, "--scheduler", "local", "--workers", "2")
     print(f"local cluster of 2: {took:.0f} s, {verdict(whole, cluster, given.cases)}", flush=True)
-    bereft = given.keep / "cluster-worker-killed"
-    kill_worker(what, bereft, files, draw)
-    print(f"local cluster, a worker killed: {verdict(whole, bereft, given.cases)}", flush=True)
+    for what_happens, sent in (("killed", signal.SIGKILL), ("frozen", signal.SIGSTOP)):
+        bereft = given.keep / f"cluster-worker-{what_happens}"
+        took = lose_worker(what, bereft, (files, sent), draw)
+        print(f"local cluster, a worker {what_happens}: {took:.0f} s, {verdict(whole, bereft, given.cases)}", flush=True)
 
 
-def begun(*words: str) -> subprocess.Popen:
+def begun(*words: str) -> subprocess.Popen[str]:
     """In a process group of its own, so that it dies with all that it started."""
-    return subprocess.Popen((*COMMAND, *words), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    all_of_them, told = {**os.environ, **SILENT}, subprocess.PIPE
+    return subprocess.Popen((*COMMAND, *words), env=all_of_them, start_new_session=True, stdout=subprocess.DEVNULL, stderr=told, text=True)
 
 
-def ended(process: subprocess.Popen) -> None:
+def ended(process: subprocess.Popen[str]) -> None:
     _, said = process.communicate()
     if process.returncode != 0:
-        sys.exit(f"{' '.join(map(str, process.args))} failed:\n{said}")
+        sys.exit(f"{process.args} failed:\n{said}")
 
 
 def flown(what: tuple[str, ...], out: Path, *how: str) -> float:
@@ -96,9 +100,10 @@ def kill_whole(what: tuple[str, ...], out: Path, expected: tuple[int, int, float
     ended(process)
 
 
-def kill_worker(what: tuple[str, ...], out: Path, files: int, draw: random.Random) -> None:
-    """One of the processes that fly, after a share of the files is there; who watches over it starts another."""
-    after = draw.randint(files // 4, files // 2)
+def lose_worker(what: tuple[str, ...], out: Path, lost: tuple[int, signal.Signals], draw: random.Random) -> float:
+    """One of the processes that fly gets a signal when a share of the files is there; who watches over it starts another. Seconds in all."""
+    files, sent = lost
+    after, began = draw.randint(files // 4, files // 2), time.perf_counter()
     process = begun(*what, "--out", str(out), "--scheduler", "local", "--workers", "2")
     while process.poll() is None and CaseTable(out).count() < after:
         time.sleep(LOOK_S)
@@ -106,11 +111,10 @@ def kill_worker(what: tuple[str, ...], out: Path, files: int, draw: random.Rando
         each for each in psutil.Process(process.pid).children(recursive=True) if any("spawn_main" in word for word in each.cmdline())
     ]
     victim = draw.choice(workers)
-    victim.send_signal(signal.SIGKILL)
-    print(
-        f"  worker {victim.pid} of {[each.pid for each in workers]} killed with {CaseTable(out).count()} of {files} files there", flush=True
-    )
+    victim.send_signal(sent)
+    print(f"  one of {len(workers)} workers gets {sent.name} with {CaseTable(out).count()} of {files} files there", flush=True)
     ended(process)
+    return time.perf_counter() - began
 
 
 def verdict(whole: Path, other: Path, cases: int) -> str:

@@ -80,9 +80,9 @@ def counted(folder: Path, ends_s: float) -> dict[str, tuple[int, int]]:
 
 def counted_margins(squadron: Squadron, folder: Path, ends_s: float) -> dict[str, tuple[int, int]]:
     """Flights of which nothing is left of a margin, and flights, of plain ones."""
-    rows = CaseTable(folder).read((*COLUMNS, "landed"))
+    rows = CaseTable(folder).read((*COLUMNS, "reason"))
     rows["met_s"] = np.where(rows["met_s"] > ends_s, 0.0, rows["met_s"])
-    left = margins(squadron.file, half_axes_m(squadron.plan), {**rows, "landed": rows["landed"].astype(bool)})
+    left = margins(squadron.file, half_axes_m(squadron.plan), rows)
     return {name: (int(np.sum(values <= 0.0)), len(values)) for name, values in left.items()}
 
 

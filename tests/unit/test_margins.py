@@ -22,7 +22,7 @@ BETA = 3.2
 
 def rows(**changed):
     plain = {"vertical_m_s": 0.0, "horizontal_m_s": 0.0, "tilt_deg": 0.0, "rest_tilt_deg": 0.0, "along_m": 0.0, "across_m": 0.0}
-    values = {**plain, "met_s": 7000.0, "landed": True, **changed}
+    values = {**plain, "met_s": 7000.0, "reason": "", **changed}
     return {name: np.array([value]) for name, value in values.items()}
 
 
@@ -37,10 +37,14 @@ def test_a_margin_is_the_share_of_its_limit_that_is_left():
     assert left(rest_tilt_deg=float(limits.rest_tilt_deg))["rest"] == 0.0
     assert left(along_m=0.6 * HALF_AXES_M[0], across_m=0.8 * HALF_AXES_M[1])["ellipse"] == pytest.approx(0.0, abs=1e-12)
     assert left(along_m=9_000.0)[ANY] == pytest.approx(0.4)
+    assert (
+        left(along_m=20_000.0, reason="outside the ellipse")["ellipse"] == left(along_m=20_000.0, reason="outside the ellipse")[ANY] < 0.0
+    )
+    assert left(along_m=20_000.0, reason="crashed: too fast down")["ellipse"] == 1.0
 
 
 def test_who_never_touched_the_ground_has_all_left_but_has_failed():
-    told = left(met_s=0.0, vertical_m_s=1e9, along_m=math.nan, landed=False)
+    told = left(met_s=0.0, vertical_m_s=1e9, along_m=math.nan, reason="lost")
     assert {told[name] for name in MARGINS if name != ANY} == {1.0} and told[ANY] == 0.0
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from perilune.campaign.runner import Case
+from perilune.campaign.runner import OUTSIDE, Case
 from perilune.scenario.schema import LanderFile
 
 ANY = "any"
@@ -16,20 +16,21 @@ COLUMNS = (*LIMITS.values(), "along_m", "across_m", "met_s")
 
 
 def margins(file: LanderFile, half_axes_m: tuple[float, float] | None, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Of rows of a table (`COLUMNS` and `landed`), by name [case]: 1 with all of a limit left, 0 at the limit.
+    """Of rows of a table (`COLUMNS` and `reason`), by name [case]: 1 with all of a limit left, 0 at the limit.
 
-    A flight that never touched the ground has all of each left. `any` is the smallest, and not positive for a flight that failed,
-    whatever it was that it failed of.
+    A flight that never touched the ground has all of each left, and one that failed of something else all of the ellipse. `any` is the
+    smallest, and not positive for a flight that failed, whatever it was that it failed of.
     """
     used = {name: rows[column] / float(getattr(file.limits, column)) for name, column in LIMITS.items()}
     if half_axes_m is not None:
-        used[ELLIPSE] = np.hypot(rows["along_m"] / half_axes_m[0], rows["across_m"] / half_axes_m[1])
+        apart = np.hypot(rows["along_m"] / half_axes_m[0], rows["across_m"] / half_axes_m[1])
+        used[ELLIPSE] = np.where(np.isin(rows["reason"], ("", OUTSIDE)), apart, 0.0)
     touched = rows["met_s"] > 0.0
     left = {name: np.where(touched & np.isfinite(share), 1.0 - share, 1.0) for name, share in used.items()}
     smallest = np.min(list(left.values()), axis=0)
-    return {**left, ANY: np.where(rows["landed"], smallest, np.minimum(smallest, 0.0))}
+    return {**left, ANY: np.where(rows["reason"] == "", smallest, np.minimum(smallest, 0.0))}
 
 
-def columns_of(rows: Sequence[Case], landed: np.ndarray) -> dict[str, np.ndarray]:
+def columns_of(rows: Sequence[Case], reasons: Sequence[str]) -> dict[str, np.ndarray]:
     """What `margins` looks at, of cases that are in no table."""
-    return {"landed": landed, **{name: np.array([getattr(row, name) for row in rows]) for name in COLUMNS}}
+    return {"reason": np.array(reasons, dtype=object), **{name: np.array([getattr(row, name) for row in rows]) for name in COLUMNS}}

@@ -51,8 +51,7 @@ def margin_of(squadron: Squadron, margin: str, threads: ThreadPoolExecutor) -> M
 
     def left(numbers: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         rows = flights(squadron, threads, numbers, seeds)
-        landed = np.array([squadron.why_not(row) == "" for row in rows])
-        return margins(squadron.file, half_axes, columns_of(rows, landed))[margin]
+        return margins(squadron.file, half_axes, columns_of(rows, [squadron.why_not(row) for row in rows]))[margin]
 
     return left
 
