@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from perilune.campaign.answers import first_order, rank_correlations
+from perilune.campaign.indices import ALL_ELSE, total_indices
 from perilune.campaign.statistics import CONFIDENCE, ellipse_of, paired, quantile, wilson_interval
 
 TRIALS = 2000
@@ -105,6 +106,23 @@ def test_indices_of_the_ishigami_function():
     assert np.all(within < INDEX)
 
 
+def test_total_indices_tell_what_inputs_do_together():
+    """In a product neither decides anything alone. What is not chosen, inputs and noise, is one factor."""
+
+    def fly(u, seeds):
+        noise = np.array([np.random.default_rng(int(seed)).standard_normal() for seed in seeds])
+        return {"sum": u[:, 0] + 0.5 * u[:, 3] + 0.5 * noise, "product": u[:, 0] * u[:, 1]}
+
+    told = total_indices(fly, ["a", "b", "c", "d"], ["a", "b"], samples=1024)
+    a, b, other = told["product"]
+    assert [each.input for each in told["product"]] == ["a", "b", ALL_ELSE]
+    assert a.first == pytest.approx(0.0, abs=0.1) and b.first == pytest.approx(0.0, abs=0.1)
+    assert a.total == pytest.approx(1.0, abs=0.1) and b.total == pytest.approx(1.0, abs=0.1) and other.total == pytest.approx(0.0, abs=0.02)
+    # Of a sum of normal numbers ranks keep the shares but for a few hundredths: 1 of 1.5, nothing, and 0.5 of 1.5.
+    a, b, other = told["sum"]
+    assert a.total == pytest.approx(2.0 / 3.0, abs=0.1) and b.total == 0.0 and other.total == pytest.approx(1.0 / 3.0, abs=0.1)
+
+
 def test_rank_correlations_are_spearmans():
     rng = np.random.default_rng(2)
     values = rng.normal(size=(400, 3))
@@ -114,6 +132,6 @@ def test_rank_correlations_are_spearmans():
     among = ((np.ones(400, dtype=bool), stats.rankdata(response)), (some, stats.rankdata(response[some])))
     for place in (0, 1):
         column = values[:, place]
-        asked = [stats.spearmanr(column, response).statistic, stats.spearmanr(column[some], response[some]).statistic]
+        asked = [stats.spearmanr(column[rows], response[rows]).statistic for rows in (slice(None), some)]  # type: ignore[attr-defined]
         assert rank_correlations(column, among) == pytest.approx(asked)
     assert rank_correlations(values[:, 2], among) == [0.0, 0.0]
