@@ -60,6 +60,8 @@ BLOCKS = (*STATES_OF, "height")
 CHANNELS = ("star_tracker", "altimeter", "velocimeter", "velocimeter_range")
 # The issue's bounds on the ratio in the full world.
 LOW, HIGH = 0.5, 1.3
+# Of a squared normal number of variance one.
+MEDIAN_OF_CHI2, ONE_IN_1000_OF_CHI2 = 0.4549, 10.83
 INSTANTS = {"first": 0.0, "middle": 0.5, "last": 1.0}
 
 
@@ -204,7 +206,25 @@ def tell(name: str, record: Flown) -> None:
             if len(rows) >= 10:
                 nees = np.array([record.looks["nees"][row] for row in rows])
                 print(f"{mode.name.lower():<20}{instant:<9}{len(rows):>8}" + "".join(_marked(value) for value in nees.mean(axis=0)))
+    tell_tail(record)
     tell_channels(record)
+
+
+def tell_tail(record: Flown) -> None:
+    """Of the height at the last instant before contact: is it all flights by a factor, or a few by much?
+
+    The median of a squared normal number is 0.455 of its mean; what lies beyond the one in a thousand of that law is called a surprise.
+    """
+    rows = record.at(Mode.VERTICAL_DESCENT, 1.0)
+    if len(rows) < 10:
+        return
+    nees = np.array([record.looks["nees"][row][BLOCKS.index("height")] for row in rows])
+    factor = float(np.median(nees)) / MEDIAN_OF_CHI2
+    surprised = nees > factor * ONE_IN_1000_OF_CHI2
+    print(
+        f"height, last instant: NEES {nees.mean():.2f} in the mean; a factor of {factor:.2f} by the median; {int(surprised.sum())} of {len(rows)} flights "
+        f"beyond one in a thousand of that carry {100 * nees[surprised].sum() / nees.sum():.0f} % of the sum; without them {nees[~surprised].mean():.2f}"
+    )
 
 
 def tell_channels(record: Flown) -> None:

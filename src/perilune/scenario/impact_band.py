@@ -222,9 +222,10 @@ def carried_planes(world: World, given: Given, phases_deg: Float[Array, "phases 
 
 
 @eqx.filter_jit
-def fates(world: World, given: Given, rows: Float[Array, "burns 3"]) -> dict[str, Scalar | Flag]:
+def fates(world: World, given: Given, rows: Float[Array, "burns 3"]) -> dict[str, Array]:
     """What becomes of burns: delay (s), argument of latitude and argument of periapsis (deg)."""
-    return jax.vmap(lambda row: _fate(world, given, given.ignition_s + row[0], jnp.radians(row[1:])))(rows)
+    found = jax.vmap(lambda row: _fate(world, given, given.ignition_s + row[0], jnp.radians(row[1:])))(rows)
+    return {name: jnp.asarray(column) for name, column in found.items()}
 
 
 def _fate(world: World, given: Given, start_s: Scalar, arguments_rad: Float[Array, "2"]) -> dict[str, Scalar | Flag]:
