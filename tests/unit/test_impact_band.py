@@ -44,5 +44,9 @@ def test_what_the_file_must_say():
     text = load("luna-25").text
     with pytest.raises(ScenarioError, match=r"ignition_utc.*must not be before orbit_utc"):
         mission_from_text(text.replace("ignition_utc = 2023-08-19T11:10:00Z", "ignition_utc = 2023-08-15T11:10:00Z"))
+    with pytest.raises(ScenarioError, match=r"flown_s is 80; it must be more than planned_s, 84, and less than the 2820 s"):
+        mission_from_text(text.replace("flown_s = { value = 127,", "flown_s = { value = 80,"))
+    with pytest.raises(ScenarioError, match=r"planned_periapsis_altitude_km is 95; it must be below periapsis_altitude_km, 91.4"):
+        mission_from_text(text.replace("planned_periapsis_altitude_km = { value = 18,", "planned_periapsis_altitude_km = { value = 95,"))
     with pytest.raises(ScenarioError, match=r"observed.latitude_deg.*is missing"):
         mission_from_text(text.replace("latitude_deg = -57.865\n", ""))

@@ -53,6 +53,17 @@ def impact_rows(result: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     return [(what, computed, observed or "–", mine or "–") for what, computed, observed, mine in rows]
 
 
+def too_early(result: dict[str, Any]) -> str:
+    """Whether the ground comes before the real flight fell silent, for every burn; nothing if it does not."""
+    falls_min, lost_min = (
+        result["impacts"]["predicted"]["ignition_to_ground_min"],
+        result["impacts"]["observed"]["ignition_to_ground_min"][0],
+    )
+    if falls_min[-1] >= lost_min:
+        return ""
+    return f"Every one of them meets the ground before contact was really lost, by {lost_min - falls_min[-1]:.1f} to {lost_min - falls_min[0]:.1f} min."
+
+
 def impact_words(result: dict[str, Any]) -> list[str]:
     """The same for the end of `perilune fly`."""
     told, rows = result.get("impacts"), impact_rows(result)
@@ -62,7 +73,11 @@ def impact_words(result: dict[str, Any]) -> list[str]:
         f"The published orbit and burn alone, {told['met_the_ground']} of {told['burns']} points of ignition with the Earth in view; "
         "least, median, greatest:"
     )
-    return [head, *(f"  {what:<56}{computed}{f'  (real: {observed})' if observed != '–' else ''}" for what, computed, observed, _ in rows)]
+    return [
+        head,
+        *filter(None, [too_early(result)]),
+        *(f"  {what:<56}{computed}{f'  (real: {observed})' if observed != '–' else ''}" for what, computed, observed, _ in rows),
+    ]
 
 
 def _three(values: list[float], unit: str, decimals: int) -> str:
@@ -99,7 +114,9 @@ def impact_figure(record: Record, result: dict[str, Any], site_deg: tuple[float,
         across.hist(rows["aside_m"][falls] / 1e3, bins=24, color=style.TRUTH)
         across.axvline(0.0, color=style.BAD, lw=2)
         across.set(title="Off the track [predicted]", xlabel="the crater left of the track [km]", ylabel="burns")
-        times.plot(minutes, rows["latitude_deg"][falls], ".", ms=2, color=style.TRUTH, label="allowed burns", rasterized=True)
+        times.plot(
+            minutes, rows["latitude_deg"][falls], ".", ms=2, color=style.TRUTH, label="burns with the Earth in view", rasterized=True
+        )
         times.plot(seen["ignition_to_ground_min"], (crater_deg[0],) * 2, color=style.BAD, lw=3, label="contact lost, and impact")
         times.plot(seen["ignition_to_ground_min"][-1], crater_deg[0], "*", ms=12, mfc=style.BAD, mec="white")
         times.set(
@@ -117,7 +134,7 @@ def _map(axes: Axes, impacts_deg: tuple[np.ndarray, np.ndarray], crater_deg: tup
     for longitude_deg in MERIDIANS_DEG:
         axes.plot(*_polar(np.array([-90.0, 8.0]), longitude_deg), color="#dde3ea", lw=0.6)
         axes.annotate(f"{longitude_deg}° E", _polar(12.0, longitude_deg), fontsize=7, color=style.FAINT, ha="center")
-    axes.plot(*_polar(*impacts_deg), ".", ms=2, color=style.TRUTH, label="impacts that the record allows", rasterized=True)
+    axes.plot(*_polar(*impacts_deg), ".", ms=2, color=style.TRUTH, label="where published orbit and burn lead", rasterized=True)
     axes.plot(*_polar(*crater_deg), "*", ms=13, mfc=style.BAD, mec="white", label="the crater that was found")
     axes.set(title="About the south pole", xlim=(-12.0, 112.0), ylim=(-62.0, 112.0), aspect="equal")
     axes.axis("off")

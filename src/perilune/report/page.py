@@ -283,13 +283,16 @@ def _chapter(chapter: Chapter, story: Story) -> str:
 
 
 def _impacts(story: Story) -> str:
-    """Of a burn that led to the ground: where it may have ended, by all that the record allows."""
+    """Of a burn that led to the ground: where it may have ended, by published orbit and burn."""
     rows = impacts.impact_rows(story.result)
     if not rows or not story.record.has("impacts/latitude_deg"):
         return ""
     site_deg = float(story.lander.site.latitude_deg), float(story.lander.site.longitude_deg)
     picture = svg(impacts.impact_figure(story.record, story.result, site_deg))
-    return _section("Where it may have come down", f'<p class="note">{escape(impacts.NOTE)}</p>{_table(impacts.HEADINGS, rows)}{picture}')
+    return _section(
+        "Where it may have come down",
+        f'<p class="note">{escape(f"{impacts.NOTE} {impacts.too_early(story.result)}".strip())}</p>{_table(impacts.HEADINGS, rows)}{picture}',
+    )
 
 
 def _burns(story: Story) -> str:

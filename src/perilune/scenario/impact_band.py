@@ -3,7 +3,8 @@
 **Model.** Given: the published orbit and when it was so, carried to ignition by the mission's gravity; mass, time of ignition, the length of
 the burn that was planned and where it was to lead, the length of the burn that was made. Thrust, against the motion, is what makes the planned
 burn lead where it was to. Not given, and so swept: the time of ignition within what was told, the argument of latitude at ignition, and the
-argument of periapsis. Left out: burns during which, or between which and the loss of contact, the Earth is below the limb.
+argument of periapsis. Left out: burns during which, or between which and the loss of contact, the Earth is below
+the limb (that a station sees the Moon then is not looked at: those of Luna-25 do, 22 degrees up).
 **Neglects** the tail-off of thrust, errors of attitude, the difference between osculating and mean elements, and relief: the ground is a sphere
 through the crater that was found (a kilometre of height is worth about 25 s and 42 km).
 **Reference.** The table `[as_flown.impact]` of the mission file.
@@ -136,12 +137,12 @@ def impact_band(file: MissionFile, programs: Programs = DIRECT, spacing_deg: tup
 
 
 def fallen(rows: dict[str, np.ndarray]) -> np.ndarray:
-    """Which burns the record allows: those with the Earth in view that led to the ground."""
+    """Which burns are counted: those with the Earth in view that led to the ground."""
     return (rows["seen"] > 0.0) & (rows["struck"] > 0.0)
 
 
 def in_few_numbers(rows: dict[str, np.ndarray]) -> dict[str, Any]:
-    """(least, median, greatest) over the burns that the record allows, and over those of them that lead to the crater."""
+    """(least, median, greatest) over the burns that are counted, and over those of them that lead to the crater."""
     falls = fallen(rows)
     near = falls & (np.abs(rows["ahead_m"]) < FITTED_M)
 

@@ -8,6 +8,9 @@ from perilune.scenario.schema_place import in_utc
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import Angle, Elevation, Longitude, NonNegative, Positive, Table
 
+# About half an orbit, in which such a burn leads to the ground; and how loosely a time of ignition may be told.
+WATCHED_MAX_S, WITHIN_MAX_S = 4200.0, 3600.0
+
 
 class ImpactBand(Table):
     """Published orbit and burn, from which follows where the ground can have been met. Altitudes over the sphere of 1,737.4 km."""
@@ -41,4 +44,13 @@ class ImpactBand(Table):
                 raise complain(
                     (after, f"is {getattr(self, after).isoformat()}; it must not be before {before}, {getattr(self, before).isoformat()}")
                 )
+        if self.planned_periapsis_altitude_km >= self.periapsis_altitude_km:
+            allowed = f"below periapsis_altitude_km, {self.periapsis_altitude_km:g}"
+            raise complain(("planned_periapsis_altitude_km", f"is {self.planned_periapsis_altitude_km:g}; it must be {allowed}"))
+        watched_s = (self.contact_lost_utc - self.ignition_utc).total_seconds()
+        if not self.planned_s < self.flown_s < watched_s <= WATCHED_MAX_S:
+            allowed = f"more than planned_s, {self.planned_s:g}, and less than the {watched_s:g} s from ignition_utc to contact_lost_utc"
+            raise complain(("flown_s", f"is {self.flown_s:g}; it must be {allowed}, which may be {WATCHED_MAX_S:g} at most"))
+        if self.ignition_within_s > WITHIN_MAX_S:
+            raise complain(("ignition_within_s", f"is {self.ignition_within_s:g}; it must be at most {WITHIN_MAX_S:g}"))
         return self
