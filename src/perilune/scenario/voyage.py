@@ -6,6 +6,7 @@ The ground knows the orbit as tracking gives it, with its error, and the mass as
 import math
 from collections.abc import Iterator
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -79,6 +80,7 @@ class Journey:
         self.ignition_s = math.inf if self.down is None else self.down.ignition_s
         self.burns: list[FlownBurn] = []
         self.states: MissionState = programs(sim.start, fleet, jnp.asarray(0))
+        self.contact = self.tick, self.states  # the last in which an orbit was found
 
     def fly(self) -> Iterator[sim.Chunk]:
         """Every coast and every hundred ticks, to the ground or to the last phase's end."""
@@ -196,13 +198,24 @@ class Journey:
         first, programs = self.tick, self.programs
         end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
         phase = Phase(name, PhaseKind.POWERED, first, end, orders is not None)
-        sent = sim.nothing_new(self.fleet) if orders is None else settled(orders)
-        self.states = programs(sim.wake, self.fleet, self.states, jnp.asarray(first), jnp.asarray(orders is not None), sent)
+        self._wake(orders)
         while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
             begun = self.tick
             self.states, record = programs(sim.fly_chunk, self.fleet, self.states, jnp.asarray(begun), all_channels)
             self.tick += sim.CHUNK_TICKS
             yield sim.Chunk(self.states, record, begun, phase)
+
+    def _wake(self, orders: FlightOrders | None) -> None:
+        """Flight software goes on from the state vector of now, if a station hears the lander, else from that of the last contact: what it
+        was sent there it has carried on by itself."""
+        now, nothing = jnp.asarray(self.tick), sim.nothing_new(self.fleet)
+        sent, uplinked = (nothing, False) if orders is None else (settled(orders), True)
+        if uplinked and not self._heard():
+            tick, states = self.contact
+            told = self.programs(sim.wake, self.fleet, states, jnp.asarray(tick), jnp.asarray(True), sent)
+            self.states = eqx.tree_at(lambda s: s.fsw, self.states, told.fsw)
+            sent, uplinked = nothing, False
+        self.states = self.programs(sim.wake, self.fleet, self.states, now, jnp.asarray(uplinked), sent)
 
     def _lingered(self, burns: int) -> bool:
         modes = jax.tree.map(lambda a: np.asarray(a)[0], self.states.fsw.modes)
@@ -262,6 +275,7 @@ class Journey:
             if self.now_s + LISTEN_S > awake_s:
                 raise UnheardError(f"no station hears it in the {float(self.settings.tracked_before_s) / 60.0:.0f} minutes before a burn")
             yield from self._coast(name, self.now_s + LISTEN_S)
+        self.contact = self.tick, self.states
 
     def _corrected(self) -> Iterator[sim.Chunk]:
         thruster = self.voyage.desk.order.small_engine
