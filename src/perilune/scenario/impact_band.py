@@ -22,9 +22,9 @@ from jaxtyping import Array, Float
 from perilune.constants import G0_M_S2, GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.dynamics.orbit import Elements, elements_of, state_of
 from perilune.math.integrate import rk4_step
-from perilune.math.vector import Vec3, select, vec3
+from perilune.math.vector import Vec3, select
 from perilune.moon.ephemeris import load_ephemeris
-from perilune.moon.frames import moon_orientation, selenographic
+from perilune.moon.frames import Selenographic, moon_orientation, selenographic
 from perilune.scenario.build import build_world
 from perilune.scenario.programs import DIRECT, Programs
 from perilune.scenario.schema import MissionFile
@@ -377,8 +377,7 @@ def _parts(orbit: Orbit) -> tuple[Vec3, Vec3]:
 
 
 def _place(latitude_deg: float, longitude_deg: float) -> Vec3:
-    latitude, longitude = math.radians(latitude_deg), math.radians(longitude_deg)
-    return vec3((math.cos(latitude) * math.cos(longitude), math.cos(latitude) * math.sin(longitude), math.sin(latitude)))
+    return Selenographic(_array(math.radians(latitude_deg)), _array(math.radians(longitude_deg)), _array(0.0)).direction_lfme()
 
 
 def _radius(altitude_km: float) -> Scalar:

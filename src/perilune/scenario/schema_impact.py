@@ -4,21 +4,18 @@ from itertools import pairwise
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from perilune.scenario.schema_place import in_utc
+from perilune.scenario.schema_place import AnOrbit, in_utc
 from perilune.scenario.schema_quantity import complain
-from perilune.scenario.schema_table import Angle, Elevation, Longitude, NonNegative, Positive, Table
+from perilune.scenario.schema_table import Elevation, Longitude, NonNegative, Positive
 
 # About half an orbit, in which such a burn leads to the ground; and how loosely a time of ignition may be told.
 WATCHED_MAX_S, WITHIN_MAX_S = 4200.0, 3600.0
 
 
-class ImpactBand(Table):
+class ImpactBand(AnOrbit):
     """Published orbit and burn, from which follows where the ground can have been met. Altitudes over the sphere of 1,737.4 km."""
 
     orbit_utc: AwareDatetime = Field(description="when the orbit was so")
-    periapsis_altitude_km: Positive
-    apoapsis_altitude_km: Positive
-    inclination_deg: Angle
     node_deg: Longitude = Field(description="of the ascending node, mean Earth / rotation axis frame at `orbit_utc`")
     mass_kg: Positive = Field(description="at ignition")
     isp_s: Positive
@@ -35,9 +32,6 @@ class ImpactBand(Table):
 
     @model_validator(mode="after")
     def _is_in_order(self) -> "ImpactBand":
-        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
-            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
-            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
         moments = ("orbit_utc", "ignition_utc", "contact_lost_utc", "impact_utc")
         for before, after in pairwise(moments):
             if getattr(self, before) > getattr(self, after):

@@ -86,15 +86,27 @@ class DescentOrbit(Table):
     )
 
 
-class Orbit(Table):
+class AnOrbit(Table):
+    """What every orbit about the Moon has; altitudes over the sphere of 1,737.4 km."""
+
+    periapsis_altitude_km: Positive
+    apoapsis_altitude_km: Positive
+    inclination_deg: Angle
+
+    @model_validator(mode="after")
+    def _rises_from_its_lowest_point(self) -> "AnOrbit":
+        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
+            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
+            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
+        return self
+
+
+class Orbit(AnOrbit):
     """The orbit, before a descent-orbit burn if there is one; altitudes over the sphere of 1,737.4 km. Its plane holds the site at `landing_utc`."""
 
     landing_utc: AwareDatetime
     landing_earliest_utc: AwareDatetime
     landing_latest_utc: AwareDatetime
-    periapsis_altitude_km: Positive
-    apoapsis_altitude_km: Positive
-    inclination_deg: Angle
     direction: Literal["southbound", "northbound"] = Field(description="way of flight over the site")
     periapsis: Literal["at_ignition"] = Field(default="at_ignition", description="where the lowest point lies")
     ignition_altitude_km: Positive | None = Field(
@@ -121,9 +133,6 @@ class Orbit(Table):
         if self.ignition_altitude_km is not None and not low_km <= self.ignition_altitude_km <= high_km:
             allowed = f"between the lowest and the highest altitude, {low_km:g} and {high_km:g}"
             raise complain(("ignition_altitude_km", f"is {self.ignition_altitude_km:g}; it must lie {allowed}"))
-        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
-            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
-            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
         if self.landing_earliest_utc > self.landing_latest_utc:
             ends = f"{self.landing_earliest_utc.isoformat()}; it must not be later than landing_latest_utc, {self.landing_latest_utc.isoformat()}"
             raise complain(("landing_earliest_utc", f"is {ends}"))
@@ -133,22 +142,12 @@ class Orbit(Table):
         return self
 
 
-class Mapping(Table):
+class Mapping(AnOrbit):
     """The orbit in which an orbiter works; altitudes over the sphere of 1,737.4 km. It has to keep to it while it is watched."""
 
-    periapsis_altitude_km: Positive
-    apoapsis_altitude_km: Positive
-    inclination_deg: Angle
     altitude_within_km: Positive = Field(description="by which its height may leave the two altitudes")
     inclination_within_deg: Positive
     watched_days: Positive = Field(description="how long the flight goes on after the last burn")
-
-    @model_validator(mode="after")
-    def _is_an_orbit(self) -> "Mapping":
-        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
-            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
-            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
-        return self
 
 
 class Crater(Table):

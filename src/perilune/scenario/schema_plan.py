@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
-from perilune.scenario.schema_place import in_utc
+from perilune.scenario.schema_place import AnOrbit, in_utc
 from perilune.scenario.schema_quantity import complain
 from perilune.scenario.schema_table import Angle, NonNegative, Number, Percent, Positive, Table, Within
 
@@ -57,21 +57,11 @@ class EngineUse(Table):
     flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
 
 
-class ArrivalPlan(Table):
+class ArrivalPlan(AnOrbit):
     """The orbit about the Moon; without `ignition_utc` the cheapest flight is taken."""
 
     ignition_utc: AwareDatetime | None = None
-    periapsis_altitude_km: Positive
-    apoapsis_altitude_km: Positive
-    inclination_deg: Angle
     engines: tuple[EngineUse, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _is_an_orbit(self) -> "ArrivalPlan":
-        if self.periapsis_altitude_km > self.apoapsis_altitude_km:
-            allowed = f"at most apoapsis_altitude_km, {self.apoapsis_altitude_km:g}"
-            raise complain(("periapsis_altitude_km", f"is {self.periapsis_altitude_km:g}; it must be {allowed}"))
-        return self
 
 
 class LoweringRow(Table):
