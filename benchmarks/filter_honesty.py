@@ -86,7 +86,7 @@ def errors(mission: Mission, truth: WorldState, state: MissionState) -> jax.Arra
 
 def told_covariance(navigation: NavigationFilter, known: FilterState) -> jax.Array:
     """Of the lander and the ground below it, from the filter's own of the head's attitude and the ground where its ranges end."""
-    under = below(navigation.ground, known.sounding)
+    under = below(navigation.ground_below(known.nav), known.sounding)
     told = jnp.eye(STATES, STATES + 1).at[TERRAIN, TERRAIN].set(under.of_height).at[TERRAIN, STATES].set(under.of_slope)
     more = navigation.star_tracker.mount_sigma_rad**2 * AXES_OF_ATTITUDE + under.variance_m2 * AXES_OF_TERRAIN
     return told @ whole(known.P, known.border) @ told.T + jnp.diag(more)

@@ -213,7 +213,7 @@ def next_ground(nav: NavigationFilter, state: FilterState, truth: Flown, ground:
     known, draw = as_known(state, truth, ground), stream.named("ground")
     sounding = nav.sounding_of(known, readings(nav, truth, ground, state.clock_s, stream))
     way_m = way_of_spot_lci_m(known.nav, state.since, nav.ground, ground.sounding, sounding)
-    shift = step_of_ground(nav.ground, way_m, ground.sounding, sounding)
+    shift = step_of_ground(nav.ground_below(known.nav), way_m, ground.sounding, sounding)
     noise_m = jnp.sqrt(shift.noise_height) * draw.normal(0)
     tied = shift.noise_both / jnp.sqrt(shift.noise_height)
     noise = tied * draw.normal(0) + jnp.sqrt(shift.noise_slope - tied**2) * draw.normal(1)

@@ -67,6 +67,18 @@ def test_one_beam_is_enough_and_no_beam_is_allowed(case):
     assert not eqx.filter_jit(blind.update)(state, seen).reports.velocimeter.fresh
 
 
+def test_no_number_of_ranges_averages_their_bias_away(case):
+    nav_filter, _, state, seen = case
+    heard = eqx.tree_at(lambda m: m.velocimeter.valid, seen, jnp.zeros(4, dtype=bool))
+    told = []
+    for bias_m in (0.0, 7.0):
+        biased = eqx.tree_at(lambda f: f.altimeter.bias_sigma_m, nav_filter, value(bias_m))
+        after = eqx.filter_jit(biased.update)(state, heard)
+        assert after.reports.altimeter.used
+        told.append(float(biased.sigma(after)[15]))
+    assert told[1] ** 2 - told[0] ** 2 == pytest.approx(7.0**2)
+
+
 @pytest.mark.parametrize("clock_s", [10.0, 9.0, 10.6, 1e6])
 def test_a_clock_jump_costs_one_nominal_cycle(case, clock_s):
     nav_filter, _, state, _ = case

@@ -187,7 +187,7 @@ def _numbers(table: Table) -> dict[str, float]:
 
 def _altimeter(file: LanderFile, scale: float) -> belief.AltimeterBelief:
     unit = file.sensors.altimeter
-    floor_m = scale * math.hypot(unit.noise_floor_m, unit.bias_m)
+    floor_m = scale * float(unit.noise_floor_m)
     return belief.AltimeterBelief(
         beam_body=vec3(canted(float(unit.cant_deg))),
         antenna_from_imu_body_m=vec3(np.asarray(unit.position_m) - np.asarray(file.sensors.imu.position_m)),
@@ -195,6 +195,7 @@ def _altimeter(file: LanderFile, scale: float) -> belief.AltimeterBelief:
         noise_slope=scale * 0.01 * math.hypot(unit.noise_percent, unit.scale_percent),
         cos_incidence_min=COS_INCIDENCE_MIN,
         mount_sigma_rad=scale * 1e-3 * float(unit.mount_mrad),
+        bias_sigma_m=scale * float(unit.bias_m),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import equinox as eqx
+import jax.numpy as jnp
 
 from perilune.fsw.navigation.gate import GatePolicy
 from perilune.math.vector import Vec3
@@ -10,6 +11,10 @@ from perilune.types import Scalar
 
 # Position (lci, m) and onboard clock (s) to the acceleration that the central term leaves out (lci, m/s2); an equinox module.
 Perturbation = Callable[[Vec3, Scalar], Vec3]
+
+
+# However near the ground, a slope holds on for so long.
+HOLDS_ALWAYS_M = 1.0
 
 
 class ImuBelief(eqx.Module):
@@ -46,7 +51,7 @@ class StarTrackerBelief(eqx.Module):
 
 
 class AltimeterBelief(eqx.Module):
-    """One beam. Noise is `noise_floor_m + noise_slope * range`, 1 sigma; the mounting error is common to all readings."""
+    """One beam. Noise is `noise_floor_m + noise_slope * range`, 1 sigma; bias and mounting error are common to all readings."""
 
     beam_body: Vec3
     antenna_from_imu_body_m: Vec3
@@ -54,6 +59,7 @@ class AltimeterBelief(eqx.Module):
     noise_slope: Scalar
     cos_incidence_min: Scalar  # on the reference sphere; beyond it a reading is not used
     mount_sigma_rad: Scalar = 0.0
+    bias_sigma_m: Scalar = 0.0
 
 
 class VelocimeterBelief(eqx.Module):
@@ -80,10 +86,12 @@ class GroundBelief(eqx.Module):
     **Model.** Height over the sphere is a second-order Gauss-Markov process of the distance flown over the ground, with a slope: heights
     close together differ in proportion to their distance, as on smooth ground. Its variance is `terrain_sigma_m**2`, that of its slope
     `slope_sigma**2`; the slope is forgotten over `slope_correlation_m`, the height over `slope_correlation_m (terrain_sigma_m /
-    (slope_correlation_m slope_sigma))**2`. Relief too small for it, of `small_relief_m` with slopes of `small_slope`, comes to the
-    height as noise, as much as is new since the last reading.
+    (slope_correlation_m slope_sigma))**2`. The Moon's relief has hills of every size (self-affine, Hurst exponent near one), which one
+    correlation is not: below a height of `slope_correlation_m` the height itself stands for it (`from_height`). Relief too small for it,
+    of `small_relief_m` with slopes of `small_slope`, comes to the height as noise, as much as is new since the last reading.
     **Invalid when** `slope_correlation_m * slope_sigma` is not well below `terrain_sigma_m`.
-    **Reference.** Gelb (ed.), Applied Optimal Estimation (1974), on Gauss-Markov processes.
+    **Reference.** Gelb (ed.), Applied Optimal Estimation (1974), on Gauss-Markov processes; Rosenburg et al., JGR 116
+    (2011), E02001, on the Moon's relief.
     """
 
     radius_m: Scalar
@@ -93,6 +101,11 @@ class GroundBelief(eqx.Module):
     small_relief_m: Scalar
     small_slope: Scalar
     omega_lfme_lci_rad_s: Vec3  # spin of the Moon, lci axes
+
+    def from_height(self, height_m: Scalar) -> "GroundBelief":
+        """As it matters from a height (m) over it: hills stand on hills, and a slope told from there holds on no farther than that."""
+        holds_m = jnp.minimum(self.slope_correlation_m, jnp.maximum(height_m, HOLDS_ALWAYS_M))
+        return eqx.tree_at(lambda ground: ground.slope_correlation_m, self, holds_m)
 
     def rates_1_m(self) -> tuple[Scalar, Scalar]:
         """At which height and slope are forgotten: the roots of the process, slow and fast."""

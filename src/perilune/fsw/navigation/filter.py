@@ -227,7 +227,7 @@ class NavigationFilter(eqx.Module):
 
         The head's mounting is added to attitude, and to the ground what lies between where the ranges meet it and the point below.
         """
-        under, P, border = below(self.ground, state.sounding), state.P, state.border
+        under, P, border = below(self.ground_below(state.nav), state.sounding), state.P, state.border
         ground_m2 = under.of_height**2 * P[TERRAIN, TERRAIN] + 2.0 * under.of_height * under.of_slope * border.ties[TERRAIN]
         ground_m2 = ground_m2 + under.of_slope**2 * border.variance + under.variance_m2
         own = jnp.sum(P * IDENTITY, axis=1) * (1.0 - AXES_OF_TERRAIN) + self.star_tracker.mount_sigma_rad**2 * AXES_OF_ATTITUDE
@@ -255,7 +255,7 @@ class NavigationFilter(eqx.Module):
             reach_m=jnp.where(by_altimeter, 0.0, jnp.where(by_many, beams.reach_m, last.reach_m)),
             downrange_lci=downrange_of(level_velocity_m_s(nav, self.ground), last.downrange_lci),
             by_altimeter=by_altimeter,
-            doubt_m2=jnp.where(by_altimeter, (self.altimeter.mount_sigma_rad * away_m) ** 2, 0.0),
+            doubt_m2=jnp.where(by_altimeter, (self.altimeter.mount_sigma_rad * away_m) ** 2 + self.altimeter.bias_sigma_m**2, 0.0),
         )
 
     def stepped(self, state: FilterState, sounding: Sounding, stars_heard: Flag) -> tuple[NavState, Float[Array, "16 16"], Border]:
@@ -264,7 +264,7 @@ class NavigationFilter(eqx.Module):
         gravity = central_accel_m_s2(nav.r_lci_m, self.gravity.gm_m3_s2) + state.perturbation_lci_m_s2
         delta_v = sensed_delta_v_lci_m_s(nav, since, gravity)
         way_lci_m = way_of_spot_lci_m(nav, since, self.ground, state.sounding, sounding)
-        shift = step_of_ground(self.ground, way_lci_m, state.sounding, sounding)
+        shift = step_of_ground(self.ground_below(nav), way_lci_m, state.sounding, sounding)
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, shift)
         noise = process_noise(self.imu, self.gravity, since, delta_v) + self._askew_rad2(state, stars_heard) * AXES_OF_ATTITUDE
         noise = computed_once(noise)
@@ -295,8 +295,12 @@ class NavigationFilter(eqx.Module):
     def _over_sounded_m(self, nav: NavState) -> Scalar:
         return nav.r_lci_m.norm() - self.ground.radius_m - nav.sounded_m
 
+    def ground_below(self, nav: NavState) -> GroundBelief:
+        """As it matters from where the lander is."""
+        return self.ground.from_height(self._over_sounded_m(nav))
+
     def _over_ground(self, nav: NavState, sounding: Sounding) -> NavState:
-        return eqx.tree_at(lambda n: n.terrain_m, nav, below(self.ground, sounding).terrain_m(nav.sounded_m, nav.slope))
+        return eqx.tree_at(lambda n: n.terrain_m, nav, below(self.ground_below(nav), sounding).terrain_m(nav.sounded_m, nav.slope))
 
     def _channels(self, nav: NavState, state: FilterState, sounding: Sounding, measurements: Measurements) -> list[Channel]:
         """The readings as scalar measurements, in the order in which they are absorbed; a sensor with no beams gives none."""

@@ -22,7 +22,7 @@ class Sounding(eqx.Module):
     reach_m: Scalar  # of the spots around it, where it is a mean
     downrange_lci: Vec3  # direction of the slope
     by_altimeter: Flag
-    doubt_m2: Scalar  # of the height there, from the altimeter's mounting: common to all its readings
+    doubt_m2: Scalar  # of the height there, from the altimeter's bias and mounting: common to all its readings
 
 
 def seen_from(sounding: Sounding, height_m: Scalar, corrected_m: Scalar) -> Sounding:
