@@ -79,7 +79,9 @@ def test_the_ground_below_from_a_spot_ahead():
     assert float(below(ground(), at).terrain_m(jnp.asarray(70.0), jnp.asarray(0.1))) == pytest.approx(70.0)
 
 
-@pytest.mark.parametrize(("height_m", "holds_m"), [(10e3, CORRELATION_M), (CORRELATION_M, CORRELATION_M), (50.0, 50.0), (0.2, 1.0), (-3.0, 1.0)])
+@pytest.mark.parametrize(
+    ("height_m", "holds_m"), [(10e3, CORRELATION_M), (CORRELATION_M, CORRELATION_M), (50.0, 50.0), (0.2, 1.0), (-3.0, 1.0)]
+)
 def test_near_the_ground_a_slope_holds_on_for_the_height(height_m, holds_m):
     near = ground().from_height(jnp.asarray(height_m))
     assert [float(rate) for rate in near.rates_1_m()] == pytest.approx([(SLOPE_SIGMA / SIGMA_M) ** 2 * holds_m, 1.0 / holds_m])
