@@ -34,7 +34,7 @@ class LandingBelief(Belief):
     terrain_sigma_m: Positive = Field(description="relief about the site's height, along the approach")
     terrain_correlation_km: Positive
     terrain_slope: Slope = Field(description="rms tangent of the ground along the approach, over some hundred metres")
-    slope_correlation_km: Positive = Field(description="way over which that slope is forgotten")
+    slope_correlation_km: Positive = Field(description="way over which that slope is forgotten; lower down, the height over the ground")
     small_relief_m: Positive = Field(description="relief too small for that slope")
     small_slope: Slope = Field(description="rms tangent of that relief")
     site_elevation_m: Elevation | None = None
