@@ -75,7 +75,7 @@ def main() -> None:
     asked = parser.parse_args()
     like = desk_of(load("luna-25")).order if asked.landing else None
     fields = field_of(lunar_field()).truncated(FIELD_DEGREE), field_of(earth_field()).truncated(EARTH_DEGREE)
-    rng, seconds, reasons = np.random.default_rng(asked.seed), [], []
+    rng, seconds, reasons, costs = np.random.default_rng(asked.seed), [], [], {}
     for number in range(asked.count):
         name = f"random {number}"
         order = order_of(rng, name) if like is None else landing_order_of(rng, name, like)
@@ -89,6 +89,9 @@ def main() -> None:
                 wait_d = (plan.pass_s - plan.perilune_s) / DAY_S
                 site_deg = math.degrees(order.descent.latitude_rad), math.degrees(order.descent.longitude_rad)
                 tale += f", over {site_deg[0]:.1f} N {site_deg[1]:.1f} E {wait_d:.1f} d after arrival, {plan.landing_kg or math.nan:.0f} kg landed"
+                tale += f", {plan.way_down}"
+            for burn in plan.burns:
+                costs.setdefault(burn.name, []).append(burn.delta_v_m_s)
         except ValueError as error:
             tale = f"FAILED: {error}"
             reasons.append(tale)
@@ -97,6 +100,9 @@ def main() -> None:
     print(
         f"{asked.count - len(reasons)} of {asked.count} converge; first plan {seconds[0]:.0f} s, median of the others {np.median(seconds[1:]):.1f} s"
     )
+    for name, spent_m_s in costs.items():
+        least, middle, most = np.percentile(spent_m_s, (0.0, 50.0, 100.0))
+        print(f"{name}: {least:.1f} to {most:.1f} m/s, median {middle:.1f}")
 
 
 if __name__ == "__main__":

@@ -40,3 +40,11 @@ def test_not_a_number_is_no_solution():
     solve = with_jacobian(lambda x, case: jnp.stack([jnp.sqrt(x[0] - 10.0), x[1]]))
     with pytest.raises(CorrectionError, match="by nan"):
         corrected(solve, np.zeros(2), None, UNIT)
+
+
+def test_a_narrow_valley_that_bends_is_followed_by_correcting_a_step_and_not_by_shortening_it():
+    # As of weeks in orbit: the arc, known to 1e-6 rad, bends by a radian with the change that the other condition asks for.
+    solve = with_jacobian(lambda x, case: jnp.stack([14.0 * x[1] + x[0] ** 2, x[0] - 1.0]))
+    found = corrected(solve, np.zeros(2), None, Scaling("the test", (1.0, 1.0), ("arc [rad]", "height"), (1e-6, 1e-4)))
+    assert found.controls == pytest.approx([1.0, -1.0 / 14.0], abs=1e-4)
+    assert found.steps < 8

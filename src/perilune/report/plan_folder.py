@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from perilune.report.plan_figures import earth_moon, launch_windows, lunar_orbits
-from perilune.scenario.plan import PlannedMission, beside, write_plan
+from perilune.scenario.plan import PlannedMission, beside, cut_short, write_plan
 from perilune.trajectory.flightpath import Orbit, PlannedBurn, Reserve, moment
 
 FIGURES = {"earth-moon": earth_moon, "lunar-orbits": lunar_orbits, "launch-windows": launch_windows}
@@ -25,10 +25,12 @@ def plan_result(planned: PlannedMission) -> dict[str, Any]:
         "burns": [_burn(burn) for burn in plan.burns],
         "reserves": [_reserve(reserve) for reserve in plan.reserves],
         "perilune": {"utc": plan.utc(plan.perilune_s), "altitude_km": plan.perilune_altitude_m / 1e3, "excess_m_s": plan.excess_m_s},
+        "way_down": plan.way_down,
         "ignition_utc": None if plan.ignition_s is None else plan.utc(plan.ignition_s),
         "delta_v_m_s": plan.total_m_s,
         "landed_mass_kg": plan.landing_kg,
         "beside": [row._asdict() for row in beside(planned)],
+        "warnings": cut_short(planned),
     }
 
 
@@ -84,7 +86,9 @@ def plan_table(result: dict[str, Any]) -> Group:
     ignition = result["ignition_utc"]
     ends = [f"The spacecraft's own burns: {result['delta_v_m_s']:.0f} m/s."]
     ends += [f"Descent begins {ignition[:19].replace('T', ' ')} UTC; {result['landed_mass_kg']:.0f} kg land."] if ignition else []
-    return Group(burns, Text(), *([flown, Text()] if result["beside"] else []), Text(" ".join(ends)))
+    more = [Text(f"Over the site: {result['way_down']}.")] if result["way_down"] else []
+    more += [Text(warning) for warning in result["warnings"]]
+    return Group(burns, Text(), *([flown, Text()] if result["beside"] else []), Text(" ".join(ends)), *more)
 
 
 def _told(orbit: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from perilune.moon.gravity import SphericalHarmonicField, field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.build import braking_estimate
 from perilune.scenario.build_control import braking_thrust
+from perilune.scenario.build_fsw import timer_s
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.programs import Programs, kept_programs
@@ -24,7 +25,7 @@ from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, s
 from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, Lowering, MissionOrder, Thruster
 from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
-from perilune.trajectory.refusal import BudgetError, CorrectionError, DeskError, PassError, TransferError
+from perilune.trajectory.refusal import BudgetError, CorrectionError, DeskError, PassError, TransferError, WayDownError
 
 # Of the fields in which the desk plans. The flattening of the Earth is worth 30 m/s of a first correction.
 FIELD_DEGREE, EARTH_DEGREE = 8, 2
@@ -70,6 +71,7 @@ _KEYS: dict[type[DeskError], str] = {
     PassError: "plan.landing.earliest_utc, plan.landing.latest_utc, plan.arrival.inclination_deg",
     BudgetError: "plan.separation_kg, plan.stage.mass_kg, vehicle.mass_dry_kg",
     CorrectionError: "plan.arrival",
+    WayDownError: "plan.landing.trim_utc, plan.landing.earliest_utc, plan.landing.latest_utc, plan.injection_utc",
 }
 
 
@@ -206,6 +208,17 @@ def beside(planned: PlannedMission) -> list[Beside]:
     if wishes.landing is not None:
         flown |= {"trim": wishes.landing.trim_flown_s, "descent orbit": wishes.landing.descent_orbit_flown_s}
     return [Beside(name, "s", by_name[name], seconds) for name, seconds in flown.items() if seconds is not None and name in by_name]
+
+
+def cut_short(planned: PlannedMission) -> list[str]:
+    """What to say of burns that their back-up timer would end before they are over: a flight makes them so, if it is wanted."""
+    timers = [(burn, timer_s(planned.file, burn.duration_s, to_descent=burn.name == "descent orbit")) for burn in planned.plan.burns[1:]]
+    return [
+        f"The back-up timer ends the burn '{burn.name}' after {timer:.1f} s; it takes {burn.duration_s:.1f} s. "
+        "Give it longer: flight_software.orbit_burn.timer_factor, or descent_timer_s for the descent orbit."
+        for burn, timer in timers
+        if timer < burn.duration_s
+    ]
 
 
 def write_plan(planned: PlannedMission, folder: Path) -> dict[str, str]:

@@ -105,6 +105,15 @@ class FlightOfPlan(Table):
     lead_s: Positive = Field(description="flight software wakes so long before a burn: it turns, and its filter settles")
     linger_s: NonNegative = Field(description="and stays awake so long after it: it turns to where it rests")
 
+    @model_validator(mode="after")
+    def _is_tracked_before_it_wakes(self) -> "FlightOfPlan":
+        if self.lead_s > self.tracked_before_s:
+            allowed = (
+                f"at most tracked_before_s, {self.tracked_before_s:g}: the burn is found and sent up before flight software wakes for it"
+            )
+            raise complain(("lead_s", f"is {self.lead_s:g}; it must be {allowed}"))
+        return self
+
 
 class CruiseTracking(Table):
     """1 sigma of an orbit determination between the Earth and the Moon, in each component."""

@@ -41,10 +41,11 @@ from perilune.trajectory.flight_desk import (
     trim_burn,
 )
 from perilune.trajectory.flightpath import orbit_of
-from perilune.trajectory.lunar_orbit import Approaching, Pass, approach, first_guess, ignition_s, passes
+from perilune.trajectory.lunar_orbit import Approaching, Pass, ignition_s, passes
 from perilune.trajectory.order import Thruster
 from perilune.trajectory.refusal import DeskError, PassError
 from perilune.trajectory.route import Down, Due
+from perilune.trajectory.way_down import way_down, ways
 from perilune.types import Index, Scalar
 from perilune.wire.telemetry import Mode
 from perilune.wire.uplink import BurnRow, FlightOrders, burn_table, no_burn
@@ -311,7 +312,8 @@ class Journey:
             return
         case, descent = self._approaching(thruster), self.voyage.desk.order.descent
         descent_s = None if descent is None or descent.descent_burn is None else down.descent.ignition_s
-        way = approach(case, first_guess(case, self._pass(case), down.trim.ignition_s, descent_s))[0]
+        tried = ways(case, [self._pass(case)], down.trim.ignition_s)
+        _, way = way_down(case, tried, descent_s, self.voyage.desk.epoch)
         trim = trim_burn(case, way, thruster)
         if trim is not None:
             yield from self._burnt((down.trim,), (trim,), self._rest())

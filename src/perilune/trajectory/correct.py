@@ -1,7 +1,9 @@
 """Differential correction: numbers that make other numbers zero, by Gauss and Newton with exact derivatives. Host loop, compiled maps.
 
 **Model.** Each step solves the linear equations for the smallest change in scaled controls (least squares where there are more targets
-than controls, least norm where there are fewer) and is shortened until the miss gets smaller. Between exact derivatives, which cost as much as
+than controls, least norm where there are fewer) and is shortened until the miss gets smaller. A step that misses more than before is first
+corrected, by the same derivative, for how far it ended from where it should have (second-order correction): of weeks in orbit the arc flown bends
+with every change of energy, and by ever shorter steps alone that bend is never left. Between exact derivatives, which cost as much as
 there are controls, each step mends the last one by what it met (Broyden's update). Scales are given: what one unit of each control and of each
 miss is worth.
 **Error.** Stops when every scaled miss is below one, so a scale of a miss is its tolerance times `SLACK`.
@@ -88,12 +90,14 @@ def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -
         found = _shortened(solve, controls, case, scaling, (miss, slope))
         if found is None and fresh:
             break
+        spent = found is None or bool(np.linalg.norm(found.off) > ASTRAY * np.linalg.norm(miss))
         if found is not None:
-            (controls, miss, slope, astray), fresh = found, False
-        if (found is None or astray > ASTRAY) and np.any(np.abs(miss) >= 1.0):
+            (controls, miss, slope, _), fresh = found, False
+        if spent and np.any(np.abs(miss) >= 1.0):
             miss, slope = _scaled(solve, controls, case, scaling, whole=True)
             fresh = True
-    raise CorrectionError(_what_missed(scaling, miss * tolerances))
+    left = miss * tolerances
+    raise CorrectionError(_what_missed(scaling, left), tuple(float(each) for each in left))
 
 
 def _scaled(solve: Callable, controls: np.ndarray, case: Any, scaling: Scaling, whole: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -103,30 +107,48 @@ def _scaled(solve: Callable, controls: np.ndarray, case: Any, scaling: Scaling, 
 
 
 class _Step(NamedTuple):
-    """Where a step led: controls, miss, the derivative mended by it, and how far from where it should have led, as a share of the miss before."""
+    """Where a step led: controls, miss, the derivative mended by it, and how far off that is from where the derivative said."""
 
     controls: np.ndarray
     miss: np.ndarray
     slope: np.ndarray
-    astray: float
+    off: np.ndarray
 
 
 def _shortened(solve, controls, case, scaling, linear) -> _Step | None:
-    """The first of ever shorter steps that makes the miss smaller; None if there is none."""
+    """The first of ever shorter steps that makes the miss smaller, as it is or corrected; None if there is none."""
     miss, slope = linear
     if not (np.all(np.isfinite(miss)) and np.all(np.isfinite(slope))):
         return None
-    step = -np.linalg.lstsq(slope, miss, rcond=1e-12)[0]
+    step = _least(slope, miss)
     step /= max(1.0, float(np.max(np.abs(step))))
-    size = float(np.linalg.norm(miss))
     for _ in range(SHORTENINGS_MAX):
-        there = controls + step * np.asarray(scaling.step_max)
-        after, _ = _scaled(solve, there, case, scaling, whole=False)
-        if float(np.linalg.norm(after)) < (1.0 - PROMISE_KEPT) * size:
-            off = after - miss - slope @ step
-            return _Step(there, after, slope + np.outer(off, step) / (step @ step), float(np.linalg.norm(off)) / size)
+        tried = _tried(solve, controls, case, scaling, linear, step)
+        if not _smaller(tried, miss):
+            correction = _least(slope, tried.off)
+            if np.linalg.norm(correction) < np.linalg.norm(step):
+                tried = _tried(solve, controls, case, scaling, linear, step + correction)
+        if _smaller(tried, miss):
+            return tried
         step = SHORTER * step
     return None
+
+
+def _tried(solve, controls, case, scaling, linear, step) -> _Step:
+    miss, slope = linear
+    there = controls + step * np.asarray(scaling.step_max)
+    after, _ = _scaled(solve, there, case, scaling, whole=False)
+    off = after - miss - slope @ step
+    return _Step(there, after, slope + np.outer(off, step) / (step @ step), off)
+
+
+def _smaller(tried: _Step, miss: np.ndarray) -> bool:
+    return float(np.linalg.norm(tried.miss)) < (1.0 - PROMISE_KEPT) * float(np.linalg.norm(miss))
+
+
+def _least(slope: np.ndarray, miss: np.ndarray) -> np.ndarray:
+    """The smallest change that takes a miss away, if all were linear."""
+    return -np.linalg.lstsq(slope, miss, rcond=1e-12)[0]
 
 
 def _what_missed(scaling: Scaling, miss: np.ndarray) -> str:

@@ -113,6 +113,7 @@ class MissionPlan(NamedTuple):
     excess_m_s: float
     ignition_s: float | None  # of the descent
     pass_s: float | None  # when the coasting plane holds the site
+    way_down: str | None  # by which pass and with which trim it comes down, in words
     landing_kg: float | None  # left after the descent
 
     @property

@@ -2,7 +2,7 @@
 
 import math
 
-from perilune.moon.time import DAY_S
+from perilune.moon.time import DAY_S, Epoch
 from perilune.trajectory.desk import Desk
 from perilune.trajectory.flightpath import moment
 from perilune.trajectory.injection import Injection, Transfer
@@ -57,7 +57,7 @@ def _wanted(over: Pass, descent: Descent) -> bool:
 
 
 def _no_pass(desk: Desk, descent: Descent, told: list[Pass]) -> str:
-    moments = {f"{moment(desk.epoch.after(each.t_s))} ({'south' if each.southbound else 'north'}bound)" for each in told}
+    moments = {told_pass(desk.epoch, each) for each in told}
     times = ", ".join(sorted(moments)) or "never within a month of it"
     return (
         f"the orbit plane does not pass over the site between {moment(descent.earliest)} and {moment(descent.latest)} "
@@ -66,11 +66,16 @@ def _no_pass(desk: Desk, descent: Descent, told: list[Pass]) -> str:
     )
 
 
-def pass_over(desk: Desk, descent: Descent, case: Approaching) -> Pass:
-    """The first pass of an orbit over the site in the time allowed. PassError if there is none."""
+def told_pass(epoch: Epoch, over: Pass) -> str:
+    """When it is, and which way the lander flies."""
+    return f"{moment(epoch.after(over.t_s))} ({'south' if over.southbound else 'north'}bound)"
+
+
+def passes_in_time(desk: Desk, descent: Descent, case: Approaching) -> list[Pass]:
+    """The passes of an orbit over the site in the time allowed, the first one first. PassError if there is none."""
     earliest_s, latest_s = (float(desk.seconds(each)) for each in (descent.earliest, descent.latest))
     found = passes(case, latest_s)
     wanted = [each for each in found if each.t_s > earliest_s and _wanted(each, descent)]
     if not wanted:
         raise PassError(_no_pass(desk, descent, found or passes(case, latest_s + DAY_S)))
-    return wanted[0]
+    return wanted

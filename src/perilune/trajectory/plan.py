@@ -35,19 +35,12 @@ from perilune.trajectory.insertion import (
 from perilune.trajectory.legs import coast, last
 from perilune.trajectory.low_energy import SHORTEST_S, low_energy, with_real_burn
 from perilune.trajectory.lowering import apsis_burn, apsis_change, apsis_legs
-from perilune.trajectory.lunar_orbit import (
-    Approaching,
-    Landing,
-    OrbitBurns,
-    Pass,
-    approach,
-    chain,
-    first_guess,
-)
+from perilune.trajectory.lunar_orbit import Approaching, Landing, chain
 from perilune.trajectory.order import Descent, MissionOrder
-from perilune.trajectory.over_site import off_middle_s, pass_over, passing
+from perilune.trajectory.over_site import off_middle_s, passes_in_time, passing
 from perilune.trajectory.refusal import CorrectionError, OrderError, TransferError
 from perilune.trajectory.transfer import insertion_m_s
+from perilune.trajectory.way_down import Way, way_down, ways
 from perilune.trajectory.windows import cheapest_flight_s
 
 # The legs of the transfer meet so long before perilune, or at this share of a short flight.
@@ -79,11 +72,11 @@ def plan_mission(order: MissionOrder, field: SphericalHarmonicField, earth_field
         desk = desk._replace(arriving_kg=order.mass_kg - sum(each.propellant_kg for each in reserves))
         settled = _settled(desk, settled.transfer, settled.found, settled.burn)
     arcs, burns = _flown_to_orbit(desk, settled)
-    over, ignition_s = None, None
+    way, ignition_s = None, None
     more, more_burns = _lowered(desk, arcs[-1])
     arcs, burns = arcs + more, burns + more_burns
     if desk.site is not None:
-        over, ignition_s, more, more_burns = _flown_to_ignition(desk, desk.site, arcs[-1])
+        way, ignition_s, more, more_burns = _flown_to_ignition(desk, desk.site, arcs[-1])
         arcs, burns = arcs + more, burns + more_burns
     left_kg = budget(order, burns)
     c3 = arrival_c3_m2_s2(desk.forces, settled.transfer.perilune, settled.found)
@@ -98,7 +91,8 @@ def plan_mission(order: MissionOrder, field: SphericalHarmonicField, earth_field
         perilune_altitude_m=settled.burn.perilune_m - RADIUS_MOON_M,
         excess_m_s=math.sqrt(max(c3, 0.0)),
         ignition_s=ignition_s,
-        pass_s=None if over is None else over.t_s,
+        pass_s=None if way is None else way.over.t_s,
+        way_down=None if way is None else way.told(desk.epoch),
         landing_kg=left_kg,
     )
 
@@ -240,15 +234,14 @@ def _lowered(desk: Desk, before: Arc) -> tuple[list[Arc], list[PlannedBurn]]:
     return arcs, burns
 
 
-def _flown_to_ignition(desk: Desk, site: tuple[Descent, Landing], before: Arc) -> tuple[Pass, float, list[Arc], list[PlannedBurn]]:
+def _flown_to_ignition(desk: Desk, site: tuple[Descent, Landing], before: Arc) -> tuple[Way, float, list[Arc], list[PlannedBurn]]:
     """From the orbit about the Moon to the ignition of the descent."""
     (descent, landing), t_s, state = site, before.end_s, end_of(desk.forces, before)
     case = Approaching(desk.forces, desk.order.small_engine.engine(), state, jnp.asarray(t_s), landing)
-    over = pass_over(desk, descent, case)
-    near = _nearer(case, float(desk.seconds(descent.trim)))
+    over, trim_s = passes_in_time(desk, descent, case), float(desk.seconds(descent.trim))
+    near = _nearer(case, trim_s)
     descent_s = None if descent.descent_burn is None else float(desk.seconds(descent.descent_burn))
-    guess = first_guess(near, over, float(desk.seconds(descent.trim)), descent_s)
-    burns: OrbitBurns = approach(near, guess)[0]
+    way, burns = way_down(near, ways(near, over, trim_s), descent_s, desk.epoch)
     names = (
         "orbit before the trim" if desk.order.lowering else "first orbit",
         "trim",
@@ -258,7 +251,7 @@ def _flown_to_ignition(desk: Desk, site: tuple[Descent, Landing], before: Arc) -
     )
     arcs = arcs_of(desk.forces, "moon", names, state, t_s, chain(case, jnp.asarray(burns.controls())))
     engines = {"trim": desk.order.small_engine, "descent orbit": desk.order.small_engine}
-    return over, burns.ignition_s, arcs, burns_of(desk.forces, desk.epoch, arcs, engines)
+    return way, burns.ignition_s, arcs, burns_of(desk.forces, desk.epoch, arcs, engines)
 
 
 def _nearer(case: Approaching, trim_s: float) -> Approaching:

@@ -22,4 +22,12 @@ class BudgetError(DeskError):
 
 
 class CorrectionError(DeskError):
-    """No convergence; the message says what still missed, by how much."""
+    """No convergence; the message says what still missed, by how much, and `missed` has the numbers alone."""
+
+    def __init__(self, message: str, missed: tuple[float, ...] = ()):
+        super().__init__(message)
+        self.missed = missed
+
+
+class WayDownError(DeskError):
+    """No trim and descent-orbit burn lead to the site; the message says which were tried, and how far each was off."""
