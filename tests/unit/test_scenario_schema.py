@@ -162,6 +162,11 @@ def test_several_complaints_are_all_told():
             "trim_utc = 2023-08-15T06:20:00Z",
             "it must come after arrival.ignition_utc, 2023-08-16 08:57:00",
         ),
+        (
+            "tracked_before_s = 7200",
+            "tracked_before_s = 120",
+            "plan.flight.lead_s is 300; it must be at most tracked_before_s, 120: the burn is found and sent up before flight software wakes",
+        ),
         ("trim_utc = 2023-08-18T06:20:00Z", "trim_utc = 2023-08-18T06:20:00", "is 2023-08-18T06:20:00; it must say that it is in UTC"),
         (
             "periapsis_altitude_km = 91.4\napoapsis_altitude_km = 112.6\ninclination_deg = 82.087\n\n[[plan",

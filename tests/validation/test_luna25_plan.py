@@ -10,7 +10,8 @@ import pytest
 from perilune.moon.time import epoch_from_utc
 from perilune.report import plan_figures
 from perilune.report.window_figure import window_map
-from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, write_plan
+from perilune.scenario.load import mission_from_text
+from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, cut_short, write_plan
 from perilune.trajectory.flightpath import HEAD, burn_rows
 from perilune.trajectory.injection import MEETING_M
 from perilune.trajectory.orbit_files import segments
@@ -140,6 +141,18 @@ def test_the_dates_of_the_flight_are_near_the_cheapest(planned):
     here = cost.total_m_s[np.argmin(np.abs(flights_d - 5.36)), np.argmin(np.abs(departures_d))]
     # The Moon was at apogee on 16 August: within 10 m/s of the best of the month.
     assert here - np.nanmin(cost.total_m_s) < 10.0
+
+
+def test_the_first_way_down_is_taken_and_told(planned):
+    assert planned.plan.way_down.startswith("pass of 2023-08-21 ")
+    assert planned.plan.way_down.endswith("(southbound), 3.1 days after the trim, which is where it is wanted")
+
+
+def test_a_back_up_timer_that_would_cut_a_burn_short_is_told(planned):
+    assert cut_short(planned) == []
+    text = planned.file.text.replace("descent_timer_s = { value = 127,", "descent_timer_s = { value = 60,")
+    (told,) = cut_short(planned._replace(file=mission_from_text(text)))
+    assert told.startswith("The back-up timer ends the burn 'descent orbit' after 60.0 s; it takes 78.")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,9 @@
 
 **Model.** Each step solves the linear equations for the smallest change in scaled controls (least squares where there are more targets
 than controls, least norm where there are fewer) and is shortened until the miss gets smaller. A step that misses more than before is first
-corrected, by the same derivative, for how far it ended from where it should have (second-order correction): of weeks in orbit the arc flown bends
-with every change of energy, and by ever shorter steps alone that bend is never left. Between exact derivatives, which cost as much as
-there are controls, each step mends the last one by what it met (Broyden's update). Scales are given: what one unit of each control and of each
+corrected, by the same derivative, for how far it ended from where it should have (second-order correction): over weeks in orbit the arc bends
+with the square of a burn, and ever shorter steps alone would follow that bend for ever. Between exact derivatives, which cost as much as there
+are controls, each step mends the last one by what it met (Broyden's update). Scales are given: what one unit of each control and of each
 miss is worth.
 **Error.** Stops when every scaled miss is below one, so a scale of a miss is its tolerance times `SLACK`.
 **Invalid when** the start is not in the basin of the solution: then `CorrectionError` says what missed by how much.

@@ -27,7 +27,7 @@ class Way(NamedTuple):
     def told(self, epoch: Epoch) -> str:
         """In words."""
         wait_d = (self.over.t_s - self.trim_s) / DAY_S
-        later = f"{self.turns_later:g} turns later than wanted" if self.turns_later else "where it is wanted"
+        later = f"{self.turns_later:g} turn later than wanted" if self.turns_later else "where it is wanted"
         return f"pass of {told_pass(epoch, self.over)}, {wait_d:.1f} days after the trim, which is {later}"
 
 
