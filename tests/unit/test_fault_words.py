@@ -118,6 +118,7 @@ def test_how_long_a_fault_lasts():
         ("gyro.drift@phase=braking+", "the delay '' is not a number"),
         ("gyro.drift@phase=braking+9..3", "it ends at 3 s, which is not after 9 s"),
         ("gyro.drift@altitude=inf", "the altitude 'inf' is not a number"),
+        ("gyro.drift@altitude=-5", "the altitude is -5 m; it must be above 0 m"),
         ("gyro.drift@", "nothing follows '@'"),
         ("altimeter.late:", "nothing follows ':'"),
         ("altimeter.dead:0", "it must lie in [1, 1]"),
@@ -143,6 +144,7 @@ def test_bad_words_are_told_what_is_allowed(words, said):
         ("velocimeter.bias.4", "luna-25 has 4 beams, numbered from 0"),
         ("state.upset.100000:1", "--fault state.upset.100000:1: luna-25 has "),
         ("no.such", "there is no such fault"),
+        ("gyro.drift@phase=abort", "luna-25 has no phase abort, for want of flight_software.abort"),
     ],
 )
 def test_a_unit_that_the_lander_does_not_have_is_refused_before_the_flight(words, said, monkeypatch):
@@ -158,6 +160,18 @@ def test_a_time_after_the_flight_is_refused(luna):
     refuse_late(luna, ["gyro.drift@met=100", "gyro.drift@phase=braking"])
     with pytest.raises(ScenarioError, match=r"--fault gyro.drift@met=1e6: the flight is over at \d+ s of mission elapsed time"):
         refuse_late(luna, ["gyro.drift@met=1e6"])
+    with pytest.raises(ScenarioError, match=r"--fault gyro.drift@phase=braking\+1e7: the flight is over at \d+ s"):
+        refuse_late(luna, ["gyro.drift@phase=braking+1e7"])
+
+
+def test_who_asked_for_a_fault_whose_moment_never_came_is_told():
+    from perilune.scenario.faults import never_began
+
+    asked = ["gyro.drift@altitude=500", "command.lost", "altimeter.dead@phase=abort"]
+    rows = [len(fault_rows(words)) for words in asked]
+    began_s = [100.0] * rows[0] + [40.0] + [math.inf] * (rows[1] - 1) + [math.inf] * rows[2]
+    assert never_began(asked, began_s, end_s=200.0) == asked[2:]
+    assert never_began(asked, began_s, end_s=99.0) == [asked[0], asked[2]]  # its delay was longer than the flight
 
 
 def test_a_kind_counts_only_what_has_numbers_of_its_own():

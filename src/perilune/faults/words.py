@@ -132,7 +132,10 @@ def _onset(words: str, trigger: str) -> Onset:
     start_s, end_s = _span(words, "delay", since) if plus else (0.0, None)
     lasts_s = None if end_s is None else end_s - start_s
     if kind == "altitude":
-        return Onset(Trigger.ALTITUDE, _number(words, kind, place), start_s, lasts_s)
+        altitude_m = _number(words, kind, place)
+        if altitude_m <= 0.0:
+            raise FaultError(f"--fault {words}: the altitude is {altitude_m:g} m; it must be above 0 m, over the ground below")
+        return Onset(Trigger.ALTITUDE, altitude_m, start_s, lasts_s)
     mode = place.upper().replace("-", "_")
     if mode not in Mode.__members__:
         raise FaultError(f"--fault {words}: there is no phase '{place}'; phases are {', '.join(m.name.lower() for m in Mode)}")

@@ -15,7 +15,7 @@ from perilune.report.live import clock, distance
 from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
-from perilune.report.verdict import COLOURS, cause_beside, caveat, sentence, touchdown_rows, word
+from perilune.report.verdict import COLOURS, cause_beside, caveat, sentence, touchdown_rows, without_effect, word
 from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_table import Table
 
@@ -189,7 +189,7 @@ def _headline(story: Story) -> str:
     result, mission = story.result, story.mission
     faults = f", with {', '.join(map(str, result['faults']))}" if result.get("faults") else ""
     cause = cause_beside(result)
-    why = "".join(f'<p class="cause">{escape(each)}</p>' for each in (cause, caveat(result)) if each)
+    why = "".join(f'<p class="cause">{escape(each)}</p>' for each in (cause, caveat(result), without_effect(result)) if each)
     return (
         f'<header class="verdict" style="--verdict: {COLOURS[result["outcome"]]}"><div>'
         f"<h1>{escape(mission.mission.title)}, {escape(str(result['variant']))} flight, seed {result['seed']}{escape(faults)}</h1>"

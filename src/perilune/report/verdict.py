@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from rich.markup import escape
+
 from perilune.report.impacts import impact_words
 from perilune.report.live import clock, distance
 
@@ -51,6 +53,11 @@ def caveat(result: dict[str, Any]) -> str:
     return str(result["as_flown"]["caveat"]) if result.get("variant") == "as-flown" else ""
 
 
+def without_effect(result: dict[str, Any]) -> str:
+    """Which faults were asked for and never came."""
+    return " ".join(f"{words} never began: its moment did not come in this flight." for words in result.get("never_began", ()))
+
+
 def _closed(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!')) else '.'}" if text else ""
 
@@ -76,8 +83,7 @@ def summary(result: dict[str, Any]) -> str:
     lines = ["", f"[bold {colour}]{word(result['outcome']).upper()}[/]  {fate}{'.' if gap else ''}", *([touch] if touch else [])]
     if told := cause_beside(result):
         lines.append(told)
-    if told := caveat(result):
-        lines.append(f"[dim]{told}[/]")
+    lines += [f"[dim]{escape(told)}[/]" for told in (caveat(result), without_effect(result)) if told]
     lines.append("")
     for name, value, limit, unit in touchdown_rows(result):
         mark = "" if value <= limit else f"  [bold {COLOURS['crashed']}]over[/]"

@@ -21,7 +21,7 @@ from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
 from perilune.scenario.disperse import fleet_of, lander_of
 from perilune.scenario.errors import ScenarioError, nearest
-from perilune.scenario.faults import read_faults, refuse_late
+from perilune.scenario.faults import never_began, read_faults, refuse_late
 from perilune.scenario.impact_band import BAND_CHANNELS, Swept, impact_band, left_of_track_km
 from perilune.scenario.load import load, variant_of
 from perilune.scenario.outcome import Story, outcome_of
@@ -174,7 +174,8 @@ def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs
     if not powered:
         raise ScenarioError(f"{plan.file.name}: no powered phase was flown")
     flown = sorted((*coasts, *(each[0] for each in powered)), key=lambda chunk: chunk.first_tick)
-    verdict = jax.tree.map(lambda a: np.asarray(a)[0], flown[-1].states.verdict)
+    last = flown[-1].states
+    verdict, began_s = (jax.tree.map(lambda a: np.asarray(a)[0], part) for part in (last.verdict, last.faults.began_s))
     story = Story(
         time_s=np.concatenate([times for _, _, times in powered]),
         channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
@@ -182,7 +183,8 @@ def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs
         phases=tuple(dict.fromkeys(chunk.phase for chunk in flown)),
         **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
     )
-    outcome = outcome_of(plan, verdict, story, asked)
+    silent = never_began(asked["faults"], began_s.tolist(), float(story.time_s[-1]))
+    outcome = {**outcome_of(plan, verdict, story, asked), "never_began": silent}
     bus, told = _bus(plan.file, story, plan, programs) if journey is not None else ({}, {})
     return Flight({**outcome, **told}, story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts, bus, verdict)
 
