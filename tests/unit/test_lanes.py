@@ -272,6 +272,14 @@ def test_no_compiler_is_told(monkeypatch):
     native.compiler.cache_clear()
 
 
+def test_on_a_gpu_xla_flies(monkeypatch):
+    monkeypatch.setattr(native.jax, "default_backend", lambda: "gpu")
+    native.compiler.cache_clear()
+    with pytest.raises(NotBuilt, match="JAX has a gpu"):
+        native.compiler()
+    native.compiler.cache_clear()
+
+
 def test_a_program_of_another_mission_is_refused(walk):
     _, state, own = walk
     library = loaded(built(program(small, shapes([np.asarray(2.0)]), shapes(own, 1), shapes(state, 1), BATCH)))

@@ -35,7 +35,7 @@ LIBRARIES = ("-lmvec", "-lm")
 
 
 class NotBuilt(Exception):
-    """There is no compiler, or it refuses."""
+    """There is no compiler, or it refuses, or JAX has a better processor than this one."""
 
 
 def lanes() -> int:
@@ -48,7 +48,9 @@ def lanes() -> int:
 
 @cache
 def compiler() -> tuple[str, str]:
-    """The compiler and its version."""
+    """The compiler and its version; none where JAX sees a GPU, on which its own programs fly."""
+    if (device := jax.default_backend()) != "cpu":
+        raise NotBuilt(f"JAX has a {device}")
     path = next((found for found in map(shutil.which, COMPILERS) if found), None)
     if path is None:
         raise NotBuilt("no C compiler is installed")
@@ -133,7 +135,7 @@ def in_lanes(
         except (NotBuilt, Untranslated, OSError) as reason:
             if str(reason) not in told:
                 told.add(str(reason))
-                tell(f"perilune: flies the longer way, by XLA: {reason}")
+                tell(f"perilune: flies by XLA, not by lanes of C: {reason}")
             return None
 
     return InLanes(wanted, beneath)
