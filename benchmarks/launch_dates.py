@@ -2,6 +2,7 @@
 
 python benchmarks/launch_dates.py --count 50
 python benchmarks/launch_dates.py --count 50 --landing
+python benchmarks/launch_dates.py --only 10,11 --landing
 
 With `--landing` each flight is one of Luna-25's lander to a random site that the inclination reaches: insertion within 4 to 6 days, a trim
 three days later, and the first month after it to land in.
@@ -70,6 +71,9 @@ def landing_order_of(rng: np.random.Generator, name: str, like: MissionOrder) ->
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
+    parser.add_argument(
+        "--only", type=lambda text: {int(part) for part in text.split(",")}, help="these rows alone, as the whole would have them"
+    )
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--landing", action="store_true", help="on to a random site, with Luna-25's lander")
     asked = parser.parse_args()
@@ -79,6 +83,8 @@ def main() -> None:
     for number in range(asked.count):
         name = f"random {number}"
         order = order_of(rng, name) if like is None else landing_order_of(rng, name, like)
+        if asked.only and number not in asked.only:
+            continue
         began = time.perf_counter()
         try:
             with called_by(IN_MEMORY):
@@ -98,7 +104,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - began)
         print(f"{number:3d} {moment(order.launch.injection)[:16]} {seconds[-1]:6.1f} s  {tale}", flush=True)
     print(
-        f"{asked.count - len(reasons)} of {asked.count} converge; first plan {seconds[0]:.0f} s, median of the others {np.median(seconds[1:]):.1f} s"
+        f"{len(seconds) - len(reasons)} of {len(seconds)} converge; first plan {seconds[0]:.0f} s, median of the others {np.median(seconds[1:]):.1f} s"
     )
     for name, spent_m_s in costs.items():
         least, middle, most = np.percentile(spent_m_s, (0.0, 50.0, 100.0))
