@@ -15,8 +15,10 @@ from stub_campaign import WIDTH as STUB_WIDTH
 from stub_campaign import flown, rows, wanted
 
 from perilune.campaign.asked import WIDTH, Law, asked, asked_of
+from perilune.campaign.overlay import with_settings
 from perilune.campaign.table import CaseTable
 from perilune.scenario.errors import ScenarioError
+from perilune.scenario.load import load_lander
 
 CASES = 250
 
@@ -138,6 +140,8 @@ def test_a_campaign_file_names_its_mission_and_laws(tmp_path):
     told = asked_of(file, {"seed": 3})
     assert (told.mission, told.cases, told.seed, told.width, told.design) == ("luna-25", 64, 3, WIDTH, "sobol")
     assert told.inputs["isp.0"].law == "triangular" and told.correlated[0].coefficient == 0.8
+    changed = with_settings(load_lander("luna-25"), told.settings)
+    assert changed.dispersions.thrust_percent == 2.0 and changed.dispersions.thrust_percent.provenance.source == "design"
     beside = tmp_path / "mine.toml"
     beside.write_text('[mission]\nname = "mine"\n')
     assert asked_of(beside, {}).mission == str(beside)

@@ -19,7 +19,9 @@ def with_settings(file: LanderFile, settings: dict[str, Any]) -> LanderFile:
             if name not in table:
                 raise ScenarioError(f"{path}: {file.name} has no table '{name}'")
             table = table[name]
-        table[key] = value
+        # Who gives a number alone has chosen it: what history left open, and its bounds, were of the number that stood there.
+        chosen = isinstance(table.get(key), dict) and not isinstance(value, dict)
+        table[key] = {"value": value, "source": "design"} if chosen else value
     try:
         changed = LanderFile.model_validate(tree)
     except ValidationError as error:
