@@ -1,11 +1,12 @@
-"""What recovery saves: an engine that fails, a computer that restarts, a thrust too weak to land with, each with and without.
+"""What recovery saves: an engine or an inertial unit that fails, a computer that restarts, a thrust too weak to land with, each with and without.
 
 python benchmarks/recovery.py engine-out chandrayaan-3 --seeds 200
 """
 
 import argparse
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -23,11 +24,19 @@ from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome
 from perilune.wire.telemetry import Mode
 
-# Settings without and with, and the faults that each is held against.
-CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
+VOTING = {"flight_software.voting": {"source": "design", "disagree_sigmas": 6, "confirm_s": 1}}
+VOTES = {
+    "one unit": {},
+    "two units with a vote": {"sensors.imu.units": 2, **VOTING},
+    "three units with a vote": {"sensors.imu.units": 3, **VOTING},
+}
+# Settings, each with its word, and the faults that they are held against; some come together.
+CASES: dict[str, tuple[dict[str, dict[str, Any]], tuple[str, ...]]] = {
     "engine-out": (
-        {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": False}},
-        {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": True}},
+        {
+            "without": {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": False}},
+            "with": {"flight_software.engine_out": {"source": "design", "confirm_s": 0.4, "act": True}},
+        },
         (
             *(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 300, 600)),
             *(f"engine.out.0@phase=approach+{after_s}" for after_s in (60, 120)),
@@ -35,27 +44,30 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
         ),
     ),
     "engine-out-abort": (
-        {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}},
         {
-            "flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True},
-            "flight_software.abort": {"source": "design", "altitude_km": 20, "margin_m_s": 50, "monitors": ["engine_lost"]},
+            "without": {"flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True}},
+            "with": {
+                "flight_software.engine_out": {"source": "design", "confirm_s": 2, "act": True},
+                "flight_software.abort": {"source": "design", "altitude_km": 20, "margin_m_s": 50, "monitors": ["engine_lost"]},
+            },
         },
         tuple(f"engine.out.0@phase=braking+{after_s}" for after_s in (60, 120, 200, 300)),
     ),
     "restart": (
-        {},
-        {"flight_software.restart": {"source": "design", "longest_s": 60}},
+        {"without": {}, "with": {"flight_software.restart": {"source": "design", "longest_s": 60}}},
         tuple(f"computer.reset:{lasts_s}@phase=braking+120" for lasts_s in (2, 5, 10, 20)),
     ),
     "abort": (
-        {},
         {
-            "flight_software.abort": {
-                "source": "design",
-                "altitude_km": 14,
-                "margin_m_s": 50,
-                "monitors": ["weak_thrust", "attitude_diverged", "propellant_low"],
-            }
+            "without": {},
+            "with": {
+                "flight_software.abort": {
+                    "source": "design",
+                    "altitude_km": 14,
+                    "margin_m_s": 50,
+                    "monitors": ["weak_thrust", "attitude_diverged", "propellant_low"],
+                }
+            },
         },
         (
             "engine.thrust-loss.all:0.6@phase=braking+60",
@@ -63,6 +75,21 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]] = {
             "propellant.leak:0.5@phase=braking",
         ),
     ),
+    "voting": (
+        VOTES,
+        (
+            "accelerometer.dead@phase=braking",
+            "accelerometer.frozen.all@phase=braking+60",
+            "accelerometer.bias.all:0.01@phase=braking",
+            "accelerometer.bias.all:0.1@phase=braking",
+            "accelerometer.bias.all:1@phase=braking",
+            "gyro.drift.all:0.0001@phase=braking",
+            "gyro.drift.all:0.01@phase=braking",
+            "gyro.dead.all@phase=braking",
+            "gyro.saturated.y@phase=braking+60",
+        ),
+    ),
+    "unit-out": (VOTES, ("accelerometer.dead@altitude=13700", "accelerometer.dead@altitude=13700 and gyro.dead.all@altitude=13700")),
 }
 CALL = in_lanes(shelf_beside_jax())
 # What counts as an orbit again: its lowest point, over the sphere.
@@ -76,17 +103,26 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--clean", type=int, default=200)
     asked = parser.parse_args()
-    without, within, faults = CASES[asked.case]
-    for settings, word in ((without, "without"), (within, "with")):
+    variants, faults = CASES[asked.case]
+    kinds = frozenset(row.kind for fault in faults for row in rows_of(fault.split(" and ")))
+    for word, settings in variants.items():
         plan = build(with_settings(load(asked.mission), settings))
-        kinds = frozenset(row.kind for row in rows_of(faults))
         for fault in (None, *faults):
-            rows, seeds = ((), asked.clean) if fault is None else (rows_of([fault]), asked.seeds)
-            landed, orbiting = flown(plan, rows, seeds, kinds)
-            print(
-                f"{asked.mission}, {word} {asked.case}, {fault or 'no fault'}: landed {share(landed)}, in orbit again {share(orbiting)}",
-                flush=True,
-            )
+            rows, seeds = ((), asked.clean) if fault is None else (rows_of(fault.split(" and ")), asked.seeds)
+            print(f"{asked.mission}, {asked.case}: {word}, {fault or 'no fault'}: {told(flown(plan, rows, seeds, kinds))}", flush=True)
+
+
+class Flown(NamedTuple):
+    """Of each flight: whether it landed, is back in an orbit, had an inertial unit set aside, or was ever in doubt which."""
+
+    landed: np.ndarray
+    orbiting: np.ndarray
+    set_aside: np.ndarray
+    undecided: np.ndarray
+
+
+def told(flights: Flown) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {share(found)}" for name, found in flights._asdict().items())
 
 
 def share(found: np.ndarray) -> str:
@@ -94,21 +130,28 @@ def share(found: np.ndarray) -> str:
     return f"{int(found.sum())} of {len(found)} ({100 * low:.1f} to {100 * high:.1f} %)"
 
 
-def flown(
-    plan: Flightplan, rows: tuple[FaultRow, ...], seeds: int, kinds: frozenset[int], width: int = 200
-) -> tuple[np.ndarray, np.ndarray]:
-    """Which flights landed, and which are back in an orbit."""
-    landed, orbiting = [], []
+def flown(plan: Flightplan, rows: tuple[FaultRow, ...], seeds: int, kinds: frozenset[int], width: int = 200) -> Flown:
+    batches = []
     for first in range(0, seeds, width):
-        fleet, states = with_faults(fleet_of(plan.mission, plan.spread, jnp.arange(first, first + width)), [rows] * width, kinds), None
-        for chunk in sim.fly(fleet, plan.phases, call=CALL):
-            states = chunk.states
-        assert states is not None
-        outcome, body = np.asarray(states.verdict.outcome), states.world.body
-        up = (np.asarray(states.fsw.modes.mode) == Mode.ABORT) & (outcome != Outcome.CRASHED)
-        landed.append(outcome == Outcome.LANDED)
-        orbiting.append(up & (_lowest_m(np.asarray(body.r_lci_m.array()), np.asarray(body.v_lci_m_s.array())) > RADIUS_MOON_M + ORBIT_M))
-    return np.concatenate(landed)[:seeds], np.concatenate(orbiting)[:seeds]
+        fleet = with_faults(fleet_of(plan.mission, plan.spread, jnp.arange(first, first + width)), [rows] * width, kinds)
+        batches.append(_batch(plan, fleet, width))
+    return Flown(*(np.concatenate(parts)[:seeds] for parts in zip(*batches, strict=True)))
+
+
+def _batch(plan: Flightplan, fleet: sim.Fleet, width: int) -> Flown:
+    states, undecided = None, np.zeros(width, dtype=bool)
+    set_aside, voting = undecided, plan.mission.fsw.voting
+    for chunk in sim.fly(fleet, plan.phases, call=CALL):
+        states = chunk.states
+        if voting is not None:
+            report = jax.vmap(voting.report)(states.fsw.vote)
+            undecided = undecided | np.any(report.undecided, axis=1)
+            set_aside = np.any(report.set_aside, axis=(1, 2))
+    assert states is not None
+    outcome, body = np.asarray(states.verdict.outcome), states.world.body
+    up = (np.asarray(states.fsw.modes.mode) == Mode.ABORT) & (outcome != Outcome.CRASHED)
+    high = _lowest_m(np.asarray(body.r_lci_m.array()), np.asarray(body.v_lci_m_s.array())) > RADIUS_MOON_M + ORBIT_M
+    return Flown(outcome == Outcome.LANDED, up & high, set_aside, undecided)
 
 
 def _lowest_m(r_m: np.ndarray, v_m_s: np.ndarray) -> np.ndarray:

@@ -162,6 +162,16 @@ def test_number_of_beams_changes_no_other_units_draws_nor_the_first_beams():
     np.testing.assert_array_equal(speeds[:3], their_speeds)
 
 
+def test_more_inertial_units_change_no_draw_and_have_errors_of_their_own():
+    more = eqx.tree_at(lambda s: s.spare_imus, sensors(), (sensors().imu, sensors().imu))
+    with jax.disable_jit():
+        (states, _, readings), (their_states, _, their_readings) = (measured(parts, seen(), 7, 5) for parts in (sensors(), more))
+    assert bool(eqx.tree_equal(states, eqx.tree_at(lambda s: s.spare_imus, their_states, ())))
+    assert bool(eqx.tree_equal(readings, eqx.tree_at(lambda r: r.spare_imus, their_readings, ())))
+    units = (their_readings.imu, *their_readings.spare_imus)
+    assert len({float(unit.delta_v_body_m_s.x) for unit in units}) == len({float(unit.delta_theta_body_rad.x) for unit in units}) == 3
+
+
 def test_a_low_batch_mate_does_not_make_a_high_lander_read():
     """Each lander's reading is the same bits beside one that ranges as alone, and a lander out of reach reads nothing."""
     parts, heights_m = sensors(), jnp.asarray([HEIGHT_MAX_M + 31e3, 3e3, HEIGHT_MAX_M + 31e3])

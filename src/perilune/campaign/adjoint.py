@@ -29,7 +29,7 @@ TO_SWITCH = NAMES.index("to_switch")
 def _left_out(state: MissionState) -> list[Any]:
     fsw, world = state.fsw, state.world
     parts = [fsw.filter.P, fsw.filter.border, fsw.filter.memories, fsw.filter.reports, fsw.monitors, fsw.orders, fsw.sequencer, fsw.engines]
-    parts = [*parts, world.gear, world.touch, world.seen.sun_direction_lci, world.seen.earth_direction_lci]
+    parts = [*parts, fsw.vote, world.gear, world.touch, world.seen.sun_direction_lci, world.seen.earth_direction_lci]
     return [*parts, state.faults, state.verdict, state.stream]
 
 

@@ -19,6 +19,7 @@ from perilune.moon.relief import CELLS, REGIONAL_SPACING_M
 from perilune.scenario.build import Flightplan
 from perilune.scenario.disperse import dispersed
 from perilune.scenario.errors import ScenarioError, nearest
+from perilune.world.sensors import IMU_NAMES
 
 DEEPEST = 4  # names on the way to a draw, and a tick
 
@@ -33,8 +34,7 @@ WORDS = {
     "dispersions/centre of mass": XYZ,
     "dispersions/inertia": XYZ,
     "dispersions/relief": ("east", "north", "turn"),
-    "sensors/imu/accelerometers": TRIAD,
-    "sensors/imu/gyros": TRIAD,
+    **{f"sensors/{unit}/{triad}": TRIAD for unit in IMU_NAMES for triad in ("accelerometers", "gyros")},
     "sensors/star tracker": MOUNT,
     "sensors/altimeter": ("bias", "scale", *MOUNT),
     "sensors/clock": ("offset", "drift"),

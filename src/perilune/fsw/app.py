@@ -18,6 +18,7 @@ from perilune.fsw.modes import ModeLogic, ModeState, ModeView
 from perilune.fsw.navigation.filter import NavigationFilter
 from perilune.fsw.navigation.state import FilterState
 from perilune.fsw.sequencer import Action, Sequencer, SequencerState, SequencerView
+from perilune.fsw.voting import Voting, VotingState
 from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation, identity
 from perilune.math.vector import Vec3, select
@@ -60,6 +61,7 @@ class FswState(eqx.Module):
     mass_kg: Scalar
     orders: FlightOrders
     engines: EngineWatchState | None = None
+    vote: VotingState | None = None
 
 
 class _View(eqx.Module):
@@ -88,6 +90,7 @@ class FlightSoftware(eqx.Module):
     up_body: Vec3  # the axis that the engines push along
     orders: FlightOrders  # until the ground sends others
     engine_watch: EngineWatch | None = None
+    voting: Voting | None = None
 
     def init(self, clock_s: Scalar) -> FswState:
         """Asleep: nothing known but the belief; the state vector that comes with the first wake-up replaces the site as the place."""
@@ -113,6 +116,7 @@ class FlightSoftware(eqx.Module):
             mass_kg=jnp.asarray(self.vehicle.mass_start_kg, dtype=float),
             orders=self.orders,
             engines=None if self.engine_watch is None else self.engine_watch.init(),
+            vote=None if self.voting is None else self.voting.init(),
         )
 
     def wake(self, state: FswState, measurements: Measurements, uplink: Uplink) -> FswState:
@@ -126,7 +130,7 @@ class FlightSoftware(eqx.Module):
 
     def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
         """One cycle: navigate, decide, steer."""
-        seen = measurements
+        vote, seen = self._voted(state, measurements)
         measurements = eqx.tree_at(lambda m: m.imu, seen, self.monitors.believed(state.monitors, seen.imu, self._ordered_m_s(state)))
         filtered = self._navigate(state, measurements, tick)
         view = self._view(state, filtered, measurements)
@@ -149,8 +153,16 @@ class FlightSoftware(eqx.Module):
             mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
             orders=state.orders,
             engines=self._watched(state, monitors, seen),
+            vote=vote,
         )
         return state, commands, self._report(state, view, request, measurements)
+
+    def _voted(self, state: FswState, measurements: Measurements) -> tuple[VotingState | None, Measurements]:
+        """The readings with those of the inertial unit as voted; without a vote they are the first unit's."""
+        if self.voting is None or state.vote is None:
+            return None, measurements
+        vote, imu = self.voting.step(state.vote, (measurements.imu, *measurements.spare_imus), self._ordered_m_s(state))
+        return vote, eqx.tree_at(lambda m: m.imu, measurements, imu)
 
     def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
         mode = state.modes.mode
@@ -361,4 +373,5 @@ class FlightSoftware(eqx.Module):
             mass_kg=state.mass_kg,
             monitors=state.monitors.raised,
             commands=state.commands,
+            vote=None if self.voting is None or state.vote is None else self.voting.report(state.vote),
         )

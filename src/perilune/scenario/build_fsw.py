@@ -25,7 +25,7 @@ from perilune.moon.lunar_field import lunar_field
 from perilune.scenario.brought import cut
 from perilune.scenario.build_control import allocator, attitude_control, thrust_in
 from perilune.scenario.build_descent import Descent, descent_of, gate_policy
-from perilune.scenario.build_watch import engine_watch, monitors
+from perilune.scenario.build_watch import engine_watch, monitors, voting
 from perilune.scenario.build_world import (
     DEG_PER_HOUR_RAD_S,
     DEG_PER_SQRT_HOUR_RAD_SQRT_S,
@@ -85,6 +85,7 @@ def build_fsw(file: MissionFile, ephemeris: Ephemeris, moments: Moments) -> Flig
         gate_downrange_m=jnp.asarray(descent.gate_downrange_m),
         up_body=vec3((0.0, 0.0, 1.0)),
         engine_watch=engine_watch(file),
+        voting=voting(file),
         orders=_orders(file, moments),
     )
     return jax.tree.map(jnp.array, software)

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from perilune.fsw.engine_watch import EngineWatch
 from perilune.fsw.fdir import Monitor, Monitors
-from perilune.scenario.build_world import engine_places, per_unit
+from perilune.fsw.voting import Voting
+from perilune.scenario.build_world import engine_places, imu_of, per_unit
 from perilune.scenario.schema import MissionFile
 from perilune.scenario.schema_flight import LandingMonitors
 
@@ -53,6 +54,29 @@ def _opposite(file: MissionFile, place_m: Float[np.ndarray, "engines 2"]) -> Flo
     same_ring = alike & (np.abs(off_axis_m[:, None] - off_axis_m[None, :]) < NEAR_M) & (off_axis_m[:, None] > NEAR_M)
     across = same_ring & (np.linalg.norm(place_m[:, None, :] + place_m[None, :, :], axis=2) < NEAR_M)
     return np.where(across & (np.sum(same_ring, axis=1) >= 4)[:, None], 1.0, 0.0)
+
+
+def voting(file: MissionFile) -> Voting | None:
+    settings, software = file.flight_software.voting, file.flight_software
+    if settings is None:
+        return None
+    imu, scale = imu_of(file.sensors), float(file.belief.sensor_sigma_scale or 1.0)
+
+    def sizes(of: str) -> Float[np.ndarray, " triads"]:
+        return scale * np.array([float(getattr(triad, of)) for triad in (imu.accelerometers, imu.gyros)])
+
+    return Voting(
+        bias_per_s=jnp.asarray(sizes("bias_sigma_per_s")),
+        walk_per_sqrt_s=jnp.asarray(sizes("random_walk_per_sqrt_s")),
+        quantum=jnp.asarray(sizes("quantum")),
+        scale=jnp.asarray(sizes("scale_sigma")),
+        tilt_rad=jnp.asarray(sizes("tilt_sigma_rad")),
+        sigmas=float(settings.disagree_sigmas),
+        confirm_s=float(settings.confirm_s),
+        push_margin=1.0 - float(software.monitors.accel_share_min),
+        cycle_s=float(software.cycle_s),
+        units=int(file.sensors.imu.units),
+    )
 
 
 def monitors(file: MissionFile) -> Monitors:

@@ -220,7 +220,7 @@ def _tracking(file: MissionFile) -> GroundTracking:
 def _sensors(file: MissionFile, landing: Landing) -> Sensors:
     units, gauge_full_kg = file.sensors, float(file.vehicle.tank_full_kg)
     return Sensors(
-        imu=_imu(units),
+        imu=imu_of(units),
         star_tracker=_star_tracker(units, float(file.flight_software.cycle_s)),
         altimeter=landing.altimeter,
         velocimeter=landing.velocimeter,
@@ -230,10 +230,11 @@ def _sensors(file: MissionFile, landing: Landing) -> Sensors:
             jnp.asarray(0.01 * float(units.gauge.bias_percent) * gauge_full_kg),
             jnp.asarray(0.01 * float(units.gauge.noise_percent) * gauge_full_kg),
         ),
+        spare_imus=tuple(imu_of(units) for _ in range(units.imu.units - 1)),
     )
 
 
-def _imu(file: SensorsFile) -> Imu:
+def imu_of(file: SensorsFile) -> Imu:
     imu = file.imu
     accelerometers = InertialTriad(
         bias_sigma_per_s=jnp.asarray(float(imu.accel_bias_ug) * G_MICRO_M_S2),

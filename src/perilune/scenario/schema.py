@@ -108,6 +108,14 @@ class MissionFile(Table):
         return self
 
     @model_validator(mode="after")
+    def _votes_among_several(self) -> "MissionFile":
+        if self.flight_software.voting is not None and self.sensors.imu.units == 1:
+            raise complain(
+                ("flight_software.voting", "has one inertial unit to choose from; give sensors.imu.units = 2 or 3, or take it out")
+            )
+        return self
+
+    @model_validator(mode="after")
     def _impact_has_a_place(self) -> "MissionFile":
         if self.as_flown is not None and self.as_flown.impact is not None:
             missing = [f"observed.{key}" for key in ("latitude_deg", "longitude_deg") if getattr(self.observed, key, None) is None]

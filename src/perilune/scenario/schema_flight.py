@@ -228,6 +228,13 @@ class Restart(Table):
     )
 
 
+class Voting(Table):
+    """Which of several inertial units is believed: of three the middle of their readings, of two the first, until one is found out."""
+
+    disagree_sigmas: Positive = Field(description="of what two sound units may differ by; beyond it they disagree")
+    confirm_s: Positive = Field(description="so long a unit must be alone, or not to be believed, before it is set aside for good")
+
+
 class Abort(Table):
     """Back to orbit when a monitor calls for it and the propellant suffices."""
 
@@ -247,6 +254,7 @@ class FlightSoftware(Table):
     monitors: Monitors
     engine_out: EngineOut | None = None
     restart: Restart | None = None
+    voting: Voting | None = None
 
 
 class LandingSoftware(FlightSoftware):

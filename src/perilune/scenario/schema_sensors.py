@@ -16,6 +16,7 @@ Rate: TypeAlias = Annotated[
 class Imu(Table):
     """Accelerometers and gyros."""
 
+    units: Annotated[int, Field(ge=1, le=3, description="of this kind; each draws its own errors")] = 1
     position_m: Position
     accel_bias_ug: NonNegative
     accel_scale_ppm: NonNegative

@@ -9,7 +9,7 @@ from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3
 from perilune.moon.frames import selenographic
 from perilune.sim.mission import Frame, Mission
-from perilune.wire.telemetry import GateReport, Telemetry
+from perilune.wire.telemetry import GateReport, Telemetry, VoteReport
 
 
 def all_channels(mission: Mission, frame: Frame) -> dict[str, Any]:
@@ -78,9 +78,20 @@ def _downlink(telemetry: Telemetry) -> dict[str, Any]:
         "downlink/nav_terrain_m": nav.terrain_m,
         "downlink/nav_sigma": nav.sigma,
         "downlink/monitors": telemetry.monitors,
+        **_vote(telemetry.vote),
         **_gate("altimeter", nav.altimeter),
         **_gate("velocimeter", nav.velocimeter),
         **_gate("star_tracker", nav.star_tracker),
+    }
+
+
+def _vote(report: VoteReport | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    return {
+        "downlink/accelerometers_set_aside": report.set_aside[:, 0],
+        "downlink/gyros_set_aside": report.set_aside[:, 1],
+        "downlink/units_undecided": report.undecided,
     }
 
 

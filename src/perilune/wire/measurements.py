@@ -46,3 +46,4 @@ class Measurements(eqx.Module):
     velocimeter: VelocimeterReading
     pad_touched: Bool[Array, " pads"]
     propellant_kg: Scalar  # gauge
+    spare_imus: tuple[ImuReading, ...] = ()  # of the units beside the first, where there are any

@@ -49,6 +49,13 @@ class NavTelemetry(eqx.Module):
     star_tracker: GateReport
 
 
+class VoteReport(eqx.Module):
+    """What a vote among several inertial units has come to."""
+
+    set_aside: Bool[Array, "units triads"]  # accelerometers and gyros of each, for good
+    undecided: Bool[Array, " triads"]  # units disagree, and nothing tells which is wrong
+
+
 class Telemetry(eqx.Module):
     clock_s: Scalar
     mode: Index
@@ -62,3 +69,4 @@ class Telemetry(eqx.Module):
     mass_kg: Scalar
     monitors: Bool[Array, " monitors"]
     commands: Commands  # as ordered for the coming cycle
+    vote: VoteReport | None = None

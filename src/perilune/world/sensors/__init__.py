@@ -17,6 +17,9 @@ from perilune.world.sensors.star_tracker import StarTracker, StarTrackerState
 from perilune.world.sensors.touchdown import TouchdownState, TouchdownSwitches
 from perilune.world.sensors.velocimeter import Velocimeter, VelocimeterState, no_beams
 
+# Streams of the inertial units, of the first and of those beside it.
+IMU_NAMES = ("imu", "imu 1", "imu 2")
+
 
 class SensorStates(eqx.Module):
     imu: ImuState
@@ -26,6 +29,7 @@ class SensorStates(eqx.Module):
     touchdown: TouchdownState
     clock: ClockState
     gauge: GaugeState
+    spare_imus: tuple[ImuState, ...] = ()
 
 
 class Sensors(eqx.Module):
@@ -36,6 +40,7 @@ class Sensors(eqx.Module):
     touchdown: TouchdownSwitches
     clock: Clock
     gauge: PropellantGauge
+    spare_imus: tuple[Imu, ...] = ()  # beside the first; all stand in one place, and are switched together
 
     def init(self, stream: Stream) -> SensorStates:
         """Draw this flight's units; `stream` must be the one that `measure` gets."""
@@ -47,6 +52,7 @@ class Sensors(eqx.Module):
             touchdown=self.touchdown.init(stream.named("touchdown")),
             clock=self.clock.init(stream.named("clock")),
             gauge=self.gauge.init(stream.named("gauge")),
+            spare_imus=tuple(unit.init(stream.named(name)) for name, unit in zip(IMU_NAMES[1:], self.spare_imus, strict=False)),
         )
 
     def measure(self, states: SensorStates, seen: Seen, stream: Stream, tick: Index) -> tuple[SensorStates, Measurements]:
@@ -64,5 +70,8 @@ class Sensors(eqx.Module):
         touchdown, pad_touched = self.touchdown.measure(states.touchdown, seen, of("touchdown"), tick)
         clock, clock_s = self.clock.measure(states.clock, seen, of("clock"), tick)
         gauge, propellant_kg = self.gauge.measure(states.gauge, seen, of("gauge"), tick)
-        readings = Measurements(clock_s, imu_reading, q_reading, range_reading, doppler_reading, pad_touched, propellant_kg)
-        return SensorStates(imu, stars, altimeter, velocimeter, touchdown, clock, gauge), readings
+        names = zip(IMU_NAMES[1:], self.spare_imus, states.spare_imus, strict=False)
+        spares = [unit.measure(state, seen, of(name), tick) for name, unit, state in names]
+        spare_states, spare_readings = tuple(state for state, _ in spares), tuple(reading for _, reading in spares)
+        readings = Measurements(clock_s, imu_reading, q_reading, range_reading, doppler_reading, pad_touched, propellant_kg, spare_readings)
+        return SensorStates(imu, stars, altimeter, velocimeter, touchdown, clock, gauge, spare_states), readings
