@@ -24,7 +24,7 @@ from perilune.sim import fly as sim
 from perilune.sim.outcome import Outcome
 from perilune.wire.telemetry import Mode
 
-VOTING = {"flight_software.voting": {"source": "design", "disagree_sigmas": 6, "confirm_s": 1}}
+VOTING = {"flight_software.voting": {"source": "design", "disagree_sigmas": 6, "confirm_s": 0.5}}
 VOTES = {
     "one unit": {},
     "two units with a vote": {"sensors.imu.units": 2, **VOTING},
@@ -122,7 +122,9 @@ class Flown(NamedTuple):
 
 
 def told(flights: Flown) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {share(found)}" for name, found in flights._asdict().items())
+    told = [f"{name.replace('_', ' ')} {share(found)}" for name, found in flights._asdict().items()]
+    alarms = [int((found & flights.landed).sum()) for found in (flights.set_aside, flights.undecided)]
+    return f"{', '.join(told)}; of those that landed {alarms[0]} set aside, {alarms[1]} undecided"
 
 
 def share(found: np.ndarray) -> str:

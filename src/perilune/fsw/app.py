@@ -130,7 +130,7 @@ class FlightSoftware(eqx.Module):
 
     def step(self, state: FswState, measurements: Measurements, uplink: Uplink, tick: Index) -> tuple[FswState, Commands, Telemetry]:
         """One cycle: navigate, decide, steer."""
-        vote, seen = self._voted(state, measurements)
+        state, seen = self._voted(state, measurements)
         measurements = eqx.tree_at(lambda m: m.imu, seen, self.monitors.believed(state.monitors, seen.imu, self._ordered_m_s(state)))
         filtered = self._navigate(state, measurements, tick)
         view = self._view(state, filtered, measurements)
@@ -153,16 +153,17 @@ class FlightSoftware(eqx.Module):
             mass_kg=self.vehicle.mass_after(state.mass_kg, commands),
             orders=state.orders,
             engines=self._watched(state, monitors, seen),
-            vote=vote,
+            vote=state.vote,
         )
         return state, commands, self._report(state, view, request, measurements)
 
-    def _voted(self, state: FswState, measurements: Measurements) -> tuple[VotingState | None, Measurements]:
-        """The readings with those of the inertial unit as voted; without a vote they are the first unit's."""
+    def _voted(self, state: FswState, measurements: Measurements) -> tuple[FswState, Measurements]:
+        """The readings with those of the inertial unit as voted, and what it does to the estimate; without a vote they are the first unit's."""
         if self.voting is None or state.vote is None:
-            return None, measurements
-        vote, imu = self.voting.step(state.vote, (measurements.imu, *measurements.spare_imus), self._ordered_m_s(state))
-        return vote, eqx.tree_at(lambda m: m.imu, measurements, imu)
+            return state, measurements
+        vote, imu, doubt_rad = self.voting.step(state.vote, measurements, self._ordered_m_s(state), self.navigation.star_tracker)
+        filtered = self.navigation.doubting_attitude(state.filter, doubt_rad)
+        return eqx.tree_at(lambda s: (s.vote, s.filter), state, (vote, filtered)), eqx.tree_at(lambda m: m.imu, measurements, imu)
 
     def _navigate(self, state: FswState, measurements: Measurements, tick: Index) -> FilterState:
         mode = state.modes.mode

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from perilune.fsw.engine_watch import EngineWatch
 from perilune.fsw.fdir import Monitor, Monitors
+from perilune.fsw.star_check import StarCheck
 from perilune.fsw.voting import Voting
 from perilune.scenario.build_world import engine_places, imu_of, per_unit
 from perilune.scenario.schema import MissionFile
@@ -75,6 +76,7 @@ def voting(file: MissionFile) -> Voting | None:
         confirm_s=float(settings.confirm_s),
         push_margin=1.0 - float(software.monitors.accel_share_min),
         cycle_s=float(software.cycle_s),
+        star_check=StarCheck(float(settings.disagree_sigmas)),
         units=int(file.sensors.imu.units),
     )
 

@@ -197,6 +197,10 @@ class NavigationFilter(eqx.Module):
         )
         return eqx.tree_at(lambda s: s.memories.altimeter, state, heard)
 
+    def doubting_attitude(self, state: FilterState, doubt_rad: Scalar) -> FilterState:
+        """With that much more doubt of the attitude, 1 sigma about any axis."""
+        return dataclasses.replace(state, P=state.P + IDENTITY * (doubt_rad**2 * AXES_OF_ATTITUDE))
+
     def wake(self, state: FilterState, measurements: Measurements, state_vector: StateVector) -> FilterState:
         """After sleep: the uplinked state, or the own one if there is none, carried by gravity to now; attitude from the stars."""
         orbit = waking.carried_orbit(state, state_vector, self.gravity, measurements.clock_s)
