@@ -20,6 +20,8 @@ from perilune.scenario.build_watch import voting
 from perilune.scenario.build_world import imu_of
 from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
+from perilune.sim.channels import _vote
+from perilune.sim.recording import CHANNELS
 from perilune.wire.measurements import ImuReading, Measurements, RangeReading, StarTrackerReading, VelocimeterReading
 
 CYCLE_S, CONFIRM_S, PUSH_M_S = 0.1, 1.0, 0.3
@@ -230,6 +232,10 @@ def test_sound_units_differ_by_what_is_said():
     # Rounding to counts is no white noise: it takes itself back in the next cycle, and the accelerometers are said to be worse than they are.
     assert np.abs(share_of_said[1] - 1.0).max() < 5.0 * (2.0 / FLEET) ** 0.5
     assert share_of_said[0].min() > 0.7 and share_of_said[0].max() < 1.0 + 5.0 * (2.0 / FLEET) ** 0.5
+
+
+def test_what_a_vote_reports_has_its_lines_in_a_recording():
+    assert set(_vote(voting_of(3).report(voting_of(3).init()))) <= set(CHANNELS)
 
 
 def shape_of(tree) -> list[str]:
