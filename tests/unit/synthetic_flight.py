@@ -80,7 +80,17 @@ def belief(truth: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, 
 
 def channels(met_s: np.ndarray) -> dict[str, np.ndarray]:
     """Every channel of the registry; those that nobody looks at are zero."""
-    widths = {"axis": 3, "quaternion": 4, "state": len(FILTER_STATES), "engine": 2, "thruster": 20, "pad": 4, "monitor": 4}
+    widths = {
+        "axis": 3,
+        "quaternion": 4,
+        "state": len(FILTER_STATES),
+        "engine": 2,
+        "thruster": 20,
+        "pad": 4,
+        "monitor": 4,
+        "inertial_unit": 2,
+        "triad": 2,
+    }
     blank = {name: np.zeros((len(met_s), widths[c.axis]) if c.axis else len(met_s)) for name, c in CHANNELS.items()}
     truth = motion(met_s)
     known = truth | belief(truth, np.random.default_rng(1))

@@ -72,8 +72,8 @@ def test_usual_ways_to_write_a_time(text):
         ("2023-02-30T00:00:00", "no such date"),
         ("2023-08-21T25:00:00", "no such date"),
         ("2023-08-21T11:00:60", "no such time of day"),
-        ("1959-12-31T00:00:00", "trusted from 1960"),
-        ("2150-01-01T00:00:00", "update pyerfa"),
+        ("1959-12-31T00:00:00", "known from 1960 to 2035"),
+        ("2036-01-01T00:00:00", "give the epoch in TDB"),
     ],
 )
 def test_errors_teach(text, says):
@@ -83,10 +83,17 @@ def test_errors_teach(text, says):
 
 
 def test_no_utc_outside_the_table():
-    with pytest.raises(EpochError, match="trusted from 1960"):
+    with pytest.raises(EpochError, match="known from 1960 to 2035"):
         epoch_from_tdb_s(5e9).utc()
-    with pytest.raises(EpochError, match="trusted from 1960"):
+    with pytest.raises(EpochError, match="known from 1960 to 2035"):
         epoch_from_tdb_s(-1.5e9).utc()
+
+
+def test_until_leap_seconds_end_the_last_one_known_is_kept():
+    """A day is a day from the last table to 2035: 37 s of TAI - UTC, and 32.184 s of TT."""
+    late, early = epoch_from_utc("2035-12-31T12:00:00"), epoch_from_utc("2023-12-31T12:00:00")
+    assert late.tt_seconds_since(early) == pytest.approx(4383 * 86400.0, abs=1e-6)
+    assert late.utc() == "2035-12-31T12:00:00.000Z"
 
 
 def test_second_out_of_the_day_is_refused():

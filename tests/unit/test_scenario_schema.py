@@ -156,6 +156,11 @@ def test_several_complaints_are_all_told():
         ("2023-08-21T13:45:00Z", "2023-08-21T15:45:00Z", "it must lie between"),
         ("landing_earliest_utc = 2023-08-21T13", "landing_earliest_utc = 2023-08-21T15", "it must not be later than landing_latest_utc"),
         ("2023-08-21T13:45:00Z", "2023-08-21T13:45:00+03:00", "it must be in UTC"),
+        (
+            "separation_kg = { value = 1750",
+            "separation_kg = { value = 1755",
+            "1115 kg of it propellant (less vehicle.mass_dry_kg); the tanks hold 1110 kg",
+        ),
         ("injection_utc = 2023", "injection_utc = 2039", "outside the table of leap seconds"),
         (
             "trim_utc = 2023-08-18T06:20:00Z",

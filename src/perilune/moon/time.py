@@ -2,7 +2,8 @@
 
 **Model.** Inside Perilune `t_s` counts TDB seconds from the epoch of a flight. A clock on the ground (TT, SI seconds)
 differs from that count by less than 3.4 ms over any span, because TDB - TT stays within 1.7 ms of zero.
-**Invalid when** UTC is asked for before 1960 or after the leap-second table of the installed pyerfa (five years past its release).
+**Invalid when** UTC is asked for before 1960 or after 2035, by when leap seconds are to end (CGPM 2022, resolution 4). Past the table of the
+installed pyerfa, five years after its release, the last leap second known is kept: a new one would move what was planned in UTC by 1 s.
 On the few days from 1960 to 1971 that ended in a step of 0.05 or 0.1 s, ERFA prints a UTC that is wrong by up to that step.
 **Neglects** the place on the Earth in TDB - TT (2 microseconds); UT1.
 **Reference.** IAU SOFA/ERFA routines `utctai`, `taitt`, `dtdb` (Fairhead & Bretagnon 1990), `d2dtf`.
@@ -18,7 +19,7 @@ import erfa
 
 JD_J2000 = 2451545.0
 DAY_S = 86400.0
-YEAR_FIRST_UTC = 1960
+YEAR_FIRST_UTC, YEAR_LAST_UTC = 1960, 2035
 
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?Z?")
 
@@ -76,7 +77,7 @@ class Epoch:
         what = f"the UTC of {self.tdb_s():.3f} s TDB past J2000"
         utc = _in_table(what, erfa.taiutc, *erfa.tttai(*self.jd_tt()))
         year, month, day, clock = _in_table(what, erfa.d2dtf, "UTC", 3, *utc)
-        if year < YEAR_FIRST_UTC:
+        if not YEAR_FIRST_UTC <= year <= YEAR_LAST_UTC:
             raise _outside_table(what)
         hour, minute, second, millisecond = clock.tolist()
         return f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{millisecond:03d}Z"
@@ -88,11 +89,11 @@ def epoch_from_utc(text: str) -> Epoch:
     if match is None:
         raise EpochError(f"epoch is {text!r}; write it in UTC as 2023-08-21T11:00:00 or 2023-08-21T11:00:00.250Z (no offset, no zone)")
     year, month, day, hour, minute = (int(part) for part in match.groups()[:5])
-    if year < YEAR_FIRST_UTC:
+    if not YEAR_FIRST_UTC <= year <= YEAR_LAST_UTC:
         raise _outside_table(f"epoch {text!r}")
     fields = (year, month, day, hour, minute, float(match.group(6) or 0.0))
     utc = _in_table(f"epoch {text!r}", erfa.dtf2d, "UTC", *fields)
-    return _epoch_from_tt(*erfa.taitt(*erfa.utctai(*utc)))
+    return _epoch_from_tt(*erfa.taitt(*_in_table(f"epoch {text!r}", erfa.utctai, *utc)))
 
 
 def epoch_from_tdb_s(tdb_s: float) -> Epoch:
@@ -117,23 +118,20 @@ def _tdb_minus_tt_s(whole: float, fraction: float) -> float:
 
 
 def _in_table(what: str, convert: Callable[..., Any], *arguments: Any) -> Any:
-    """ERFA warns of a dubious year and raises on an impossible field; both become an error that teaches."""
+    """ERFA warns of an impossible time of day and raises on an impossible field; both become an error that teaches."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", erfa.ErfaWarning)
+        warnings.filterwarnings("ignore", message=".*dubious year", category=erfa.ErfaWarning)
         try:
             return convert(*arguments)
         except erfa.ErfaWarning as warning:
-            if "dubious" in str(warning):
-                raise _outside_table(what) from warning
             raise EpochError(f"{what}: no such time of day ({warning})") from warning
         except erfa.ErfaError as error:
             raise EpochError(f"{what}: no such date or time of day ({error})") from error
 
 
 def _outside_table(what: str) -> EpochError:
-    year_last = int(erfa.leap_seconds.get()["year"][-1])
     return EpochError(
-        f"{what} is outside the table of leap seconds, which is trusted from {YEAR_FIRST_UTC} to five years past the release "
-        f"of the installed pyerfa {erfa.__version__} (last leap second: {year_last}); "
-        "update pyerfa, or give the epoch in TDB (epoch_from_tdb_s)"
+        f"{what} is outside the table of leap seconds: UTC is known from {YEAR_FIRST_UTC} to {YEAR_LAST_UTC}, by when leap seconds are to end; "
+        "beyond, give the epoch in TDB (epoch_from_tdb_s)"
     )

@@ -108,6 +108,16 @@ class MissionFile(Table):
         return self
 
     @model_validator(mode="after")
+    def _has_room_for_its_propellant(self) -> "MissionFile":
+        if self.plan is not None:
+            loaded_kg = self.plan.separation_kg - self.vehicle.mass_dry_kg
+            if loaded_kg > self.vehicle.tank_full_kg:
+                room = f"the tanks hold {self.vehicle.tank_full_kg:g} kg (vehicle.tank_full_kg)"
+                given = f"is {self.plan.separation_kg:g} kg, {loaded_kg:g} kg of it propellant (less vehicle.mass_dry_kg)"
+                raise complain(("plan.separation_kg", f"{given}; {room}"))
+        return self
+
+    @model_validator(mode="after")
     def _votes_among_several(self) -> "MissionFile":
         if self.flight_software.voting is not None and self.sensors.imu.units == 1:
             raise complain(
