@@ -1,9 +1,9 @@
 """Differential correction: numbers that make other numbers zero, by Gauss and Newton with exact derivatives. Host loop, compiled maps.
 
 **Model.** Each step solves the linear equations for the smallest change in scaled controls (least squares where there are more targets
-than controls, least norm where there are fewer) and is shortened until the miss gets smaller. Where that leads nowhere, or not in `STEPS_MAX` steps,
-a step that misses more than before is first corrected, by the same derivative, for how far it ended from where it should have (second-order
-correction): over weeks in orbit the arc bends with the square of a burn, and shorter steps alone follow that bend for ever. Between exact
+than controls, least norm where there are fewer) and is shortened until the miss gets smaller. A step that misses more than before is first
+corrected, by the same derivative, for how far it ended from where it should have (second-order correction): over weeks in orbit the arc bends
+with the square of a burn, and shorter steps alone follow that bend for ever. Between exact
 derivatives, which cost as much as there are controls, each step mends the last one by what it met (Broyden's update). Scales are given: what one
 unit of each control and of each miss is worth.
 **Error.** Stops when every scaled miss is below one, so a scale of a miss is its tolerance times `SLACK`.
@@ -23,7 +23,7 @@ from perilune.trajectory.legs import compiled
 from perilune.trajectory.refusal import CorrectionError
 from perilune.types import Scalar
 
-STEPS_MAX = 40  # without correction, and as many again with it
+STEPS_MAX = 40
 SHORTENINGS_MAX = 8
 # A step is taken if the miss falls at least by this share.
 PROMISE_KEPT = 1e-3
@@ -83,15 +83,13 @@ def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -
     """
     controls, tolerances = np.asarray(start, float), np.asarray(scaling.tolerances)
     miss, slope = _scaled(solve, controls, case, scaling, whole=True)
-    fresh, bent = True, False
-    for steps in range(2 * STEPS_MAX):
+    fresh = True
+    for steps in range(STEPS_MAX):
         if np.all(np.abs(miss) < 1.0):
             return Corrected(controls, float(np.max(np.abs(miss))), steps)
-        found = _shortened(solve, controls, case, scaling, (miss, slope), bent)
-        stuck = found is None and fresh
-        if stuck and bent:
+        found = _shortened(solve, controls, case, scaling, (miss, slope))
+        if found is None and fresh:
             break
-        bent = bent or stuck or steps + 1 == STEPS_MAX
         spent = found is None or bool(np.linalg.norm(found.off) > ASTRAY * np.linalg.norm(miss))
         if found is not None:
             (controls, miss, slope, _), fresh = found, False
@@ -117,8 +115,8 @@ class _Step(NamedTuple):
     off: np.ndarray
 
 
-def _shortened(solve, controls, case, scaling, linear, bent) -> _Step | None:
-    """The first of ever shorter steps that makes the miss smaller, as it is or, where the way is bent, corrected; None if there is none."""
+def _shortened(solve, controls, case, scaling, linear) -> _Step | None:
+    """The first of ever shorter steps that makes the miss smaller, as it is or corrected; None if there is none."""
     miss, slope = linear
     if not (np.all(np.isfinite(miss)) and np.all(np.isfinite(slope))):
         return None
@@ -126,7 +124,7 @@ def _shortened(solve, controls, case, scaling, linear, bent) -> _Step | None:
     step /= max(1.0, float(np.max(np.abs(step))))
     for _ in range(SHORTENINGS_MAX):
         tried = _tried(solve, controls, case, scaling, linear, step)
-        if bent and not _smaller(tried, miss):
+        if not _smaller(tried, miss):
             correction = _least(slope, tried.off)
             if np.linalg.norm(correction) < np.linalg.norm(step):
                 tried = _tried(solve, controls, case, scaling, linear, step + correction)
