@@ -1,5 +1,7 @@
 """Intervals cover as often as they say; tests and indices give known answers."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -104,6 +106,15 @@ def test_indices_of_the_ishigami_function():
     index, within = first_order(values, np.sin(x) + 7.0 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x))
     assert np.all(np.abs(index - ISHIGAMI) < INDEX)
     assert np.all(within < INDEX)
+
+
+def test_of_few_failures_the_interval_of_an_index_is_not_told_and_nothing_is_warned_of():
+    values = np.random.default_rng(0).standard_normal((100, 5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        index, within = first_order(values, (values[:, 0] > 2.2).astype(float))
+    assert index.shape == within.shape == (5,)
+    assert np.all(np.isnan(within))
 
 
 def test_total_indices_tell_what_inputs_do_together():

@@ -178,10 +178,14 @@ def _screened(inputs: tuple[Input, ...], strongest: list[tuple[int, float, np.nd
     index, spread = first_order(np.stack([values for _, _, values in strongest], axis=1), response)
     noise = float(stats.norm.ppf(1.0 - 0.025 / len(inputs))) / math.sqrt(len(response) - 1.0)
     shown = [
-        {"input": inputs[place].name, "rank": float(rank), "index": float(one), "within": float(error)}
+        {"input": inputs[place].name, "rank": float(rank), "index": _or_none(one), "within": _or_none(error)}
         for (place, rank, _), one, error in zip(strongest, index, spread, strict=True)
     ]
     return {"flights": len(response), "noise": noise, "inputs": shown}
+
+
+def _or_none(number: float) -> float | None:
+    return float(number) if math.isfinite(number) else None
 
 
 def rank_correlations(values: np.ndarray, responses: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[float]:
@@ -201,11 +205,13 @@ def first_order(values: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, n
     """First-order Sobol indices of columns [case, input], and the half width of their 95 % interval, from the sample as it is.
 
     **Model.** Random balance designs, by SALib.
+    **Invalid when.** Few cases differ: a resample in which all are alike tells nothing, and the half width is then not a number.
     **Reference.** S. Tarantola, D. Gatelli, T. Mara, Reliability Engineering and System Safety 91 (2006), 717.
     """
     from SALib.analyze import rbd_fast
 
     count = values.shape[1]
     problem = {"num_vars": count, "names": [str(place) for place in range(count)], "bounds": [[0.0, 1.0]] * count}
-    found = rbd_fast.analyze(problem, values, response, M=HARMONICS, num_resamples=RESAMPLES, seed=0)
+    with np.errstate(invalid="ignore"):
+        found = rbd_fast.analyze(problem, values, response, M=HARMONICS, num_resamples=RESAMPLES, seed=0)
     return np.asarray(found["S1"]), np.asarray(found["S1_conf"])

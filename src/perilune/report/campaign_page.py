@@ -226,10 +226,9 @@ def _screen(axes: Axes, name: str, told: dict[str, Any]) -> None:
     inputs = list(reversed(told["inputs"]))
     places = np.arange(len(inputs))
     axes.barh(places + 0.18, [abs(each["rank"]) for each in inputs], height=0.34, color=TRUTH, label="rank correlation")
-    index = [max(each["index"], 0.0) for each in inputs]
-    axes.barh(
-        places - 0.18, index, height=0.34, color=BELIEF, xerr=[each["within"] for each in inputs], error_kw={"lw": 0.8}, label="Sobol index"
-    )
+    index = [max(each["index"] or 0.0, 0.0) for each in inputs]
+    within = [each["within"] or 0.0 for each in inputs]
+    axes.barh(places - 0.18, index, height=0.34, color=BELIEF, xerr=within, error_kw={"lw": 0.8}, label="Sobol index")
     axes.axvspan(0.0, told["noise"], color=FAINT, alpha=0.3, lw=0)
     axes.set_yticks(places, [f"{each['input']} {'+' if each['rank'] > 0 else '−'}" for each in inputs], fontsize=8)
     axes.set_title(WORDS[name], fontsize=9, pad=4)
