@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -76,9 +77,9 @@ def svg(figure: Figure) -> str:
     with mpl.rc_context(RULES):
         if (engine := figure.get_layout_engine()) is not None:
             engine.execute(figure)
-            figure.set_layout_engine("none")  # or saving would draw everything once more, to lay it out
+            figure.set_layout_engine("none")
         stream = StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
+        FigureCanvasSVG(figure).print_svg(stream, metadata={"Date": None})  # `savefig` would draw everything once more, to lay it out
     text = stream.getvalue()
     return text[text.index("<svg") :]
 
