@@ -7,7 +7,6 @@ import math
 import time
 
 import jax
-import numpy as np
 
 jax.config.update("jax_enable_x64", True)
 
@@ -64,11 +63,9 @@ def main() -> None:
 
 
 def tell(plan, flown: str) -> None:
-    times_s = np.linspace(*plan.span_s(), 3000)
-    far_m = np.linalg.norm(plan.states(times_s).r_gci_m, axis=1)
-    burn, top = plan.burns[-1], int(np.argmax(far_m))
+    burn, (top_s, far_m) = plan.burns[-1], plan.farthest()
     print(
-        f"{plan.order.name}: injection {plan.burns[0].delta_v_m_s:.0f} m/s, apogee {far_m[top] / 1e9:.3f} million km on {plan.utc(times_s[top])[:10]}, "
+        f"{plan.order.name}: injection {plan.burns[0].delta_v_m_s:.0f} m/s, apogee {far_m / 1e9:.3f} million km on {plan.utc(top_s)[:10]}, "
         f"insertion {burn.delta_v_m_s:.0f} m/s in {burn.duration_s:.0f} s (flown: {flown})"
     )
 

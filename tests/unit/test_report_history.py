@@ -1,6 +1,6 @@
 """The report's comparison with the real flight, and places in the published ellipse: small arithmetic on a made-up record."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -109,6 +109,42 @@ def test_events_are_matched_and_their_difference_is_a_time():
     assert insertion[1:] == ("2023-08-16 08:57:00", "2023-08-16 08:57:00", "2023-08-16 08:57:01.9", "+1.9 s", "the operator")
     assert braking[1:5] == ("–", "2023-08-21 11:30:00", "2023-08-21 11:30:30.0", "+30.0 s")
     assert impact[3:5] == silence[3:5] == ("–", "–")  # this flight landed
+
+
+CRUISE = Observed.model_validate(
+    {
+        "outcome": "landed",
+        "cause": "made up",
+        "events": [
+            {"utc": datetime(2023, 8, 10, 23, 30, tzinfo=UTC), "name": "let go by the upper stage"},
+            {"utc": date(2023, 8, 12), "name": "farthest from the Earth"},
+            {"utc": datetime(2023, 8, 16, 9, 3, tzinfo=UTC), "name": "end of lunar orbit insertion: in orbit"},
+            {"utc": date(2023, 8, 15), "name": "correction 1: on that day"},
+            {"utc": datetime(2023, 8, 14, 22, 43, tzinfo=UTC), "name": "lunar flyby"},
+        ],
+    }
+)
+
+
+def test_events_of_the_way_to_the_moon_stand_beside_those_of_the_desk_and_of_the_flight():
+    def burn(name, utc, duration_s):
+        return {"name": name, "planned": {"utc": utc, "duration_s": duration_s}, "flown": None}
+
+    top = {"name": "farthest_from_earth", "utc": "2023-08-14T01:00:00.000Z", "detail": {"planned_utc": "2023-08-13T00:00:00.000Z"}}
+    burns = [
+        burn("correction 10", "2023-08-01T00:00:00.000Z", 1.0),
+        burn("correction 1", "2023-08-12T00:00:00.000Z", 1.0),
+        burn("lunar orbit insertion KTD", "2023-08-16T08:57:00.000Z", 240.0),
+        burn("lunar orbit insertion DMP", "2023-08-16T09:01:00.000Z", 60.0),
+    ]
+    rows = [row[1:5] for row in event_rows(CRUISE, {"burns": burns, "events": [top], "outcome": "landed"})]
+    assert rows == [
+        ("–", "2023-08-10 23:30:00", "–", "–"),
+        ("2023-08-13 00:00:00", "2023-08-12", "2023-08-14 01:00:00.0", "+2 d"),
+        ("2023-08-16 09:02:00", "2023-08-16 09:03:00", "–", "–"),
+        ("2023-08-12 00:00:00", "2023-08-15", "–", "–"),
+        ("–", "2023-08-14 22:43:00", "–", "–"),
+    ]
 
 
 def test_a_crash_stands_beside_the_real_impact():

@@ -9,6 +9,7 @@ import pytest
 
 from perilune.moon.time import epoch_from_utc
 from perilune.report import plan_figures
+from perilune.report.plan_folder import plan_result
 from perilune.report.window_figure import window_map
 from perilune.scenario.load import mission_from_text
 from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, cut_short, write_plan
@@ -63,10 +64,24 @@ def test_the_plane_of_departure_is_the_one_that_the_launch_left_in(planned):
 
 
 def test_burns_last_as_long_as_the_flown_ones(planned):
-    figures = {each.name: each for each in beside(planned)}
-    assert figures["lunar orbit insertion KTD"].flown == FLOWN_KTD_S
-    assert figures["lunar orbit insertion KTD"].planned == pytest.approx(FLOWN_KTD_S, abs=KTD_S)
-    assert figures["descent orbit"].planned == pytest.approx(FLOWN_DESCENT_S, abs=DESCENT_S)
+    figures = {figure.name: (desk, figure) for figure, desk in beside(planned)}
+    desk_s, figure = figures["length of lunar orbit insertion KTD"]
+    assert figure.flown == FLOWN_KTD_S
+    assert desk_s == pytest.approx(FLOWN_KTD_S, abs=KTD_S)
+    desk_s, figure = figures["length of the descent-orbit burn"]
+    assert figure.planned == FLOWN_DESCENT_S
+    assert desk_s == pytest.approx(FLOWN_DESCENT_S, abs=DESCENT_S)
+
+
+def test_what_was_flown_stands_beside_the_plan(planned):
+    told = plan_result(planned)["observed"]
+    events = {row["name"]: row for row in told["events"]}
+    assert events["lunar orbit insertion: KTD 243 s, then DMP 76 s"]["difference"] == "+0.0 s"
+    assert events["first picture of the Moon: crater Zeeman"]["planned_here"] is None
+    assert events["trim: 40 s"]["planned_here"].startswith("2023-08-18T06:")
+    assert {"length of correction 1", "inclination after trim", "distance from the Earth at the first pictures"} <= {
+        row["name"] for row in told["figures"]
+    }
 
 
 def test_insertion_ignites_when_it_was_told_to(planned):

@@ -1,7 +1,8 @@
 """The real flight beside this one: what was planned, what was flown, what this flight did, and by how much it differs."""
 
 import re
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,11 +27,10 @@ METRES = {"m": 1.0, "km": 1000.0}
 DECIMALS = ((1000.0, 0), (10.0, 1), (1.0, 2))
 DECIMALS_SMALL, DECIMALS_MAX = 3, 6
 
-# Words of mission files for events of a flight, and the burn, or the event, that they tell of.
-BURN_WORDS = (
-    (re.compile(r"lunar orbit insertion\b"), "lunar orbit insertion"),
-    (re.compile(r"burn for the pre-landing orbit\b|leaves the .* orbit\b"), "descent orbit"),
-)
+# Words of mission files for events of a flight, and the burn, or the event, that they tell of. The descent-orbit burn has words of its own.
+BURN_WORDS = re.compile(r"(?P<end>end of )?(?P<burn>correction \d+|lunar orbit insertion|lowering \d+|trim)\b")
+TO_DESCENT_ORBIT = re.compile(r"burn for the pre-landing orbit\b|leaves the .* orbit\b")
+LET_GO, FARTHEST = re.compile(r"let go by\b"), re.compile(r"farthest from the earth\b")
 EVENT_WORDS = (
     (re.compile(r"ignition\b|(powered )?braking (burn )?starts\b|powered descent starts\b"), "braking"),
     (re.compile(r"touchdown\b"), "contact"),
@@ -78,6 +78,11 @@ def _figure_row(figure: ObservedFigure, result: dict[str, Any], record: Record) 
         _difference(figure, row),
         figure.source or "",
     )
+
+
+def planned_cells(unit: str, desk: float, planned: float | None, real: float | None) -> tuple[str, str, str]:
+    """By the desk, as it was planned, as it was flown."""
+    return _cell(desk, unit, _decimals(planned, desk, real, None)), _given(planned, unit), _given(real, unit)
 
 
 def answered(name: str, unit: str, result: dict[str, Any], record: Record) -> float | None:
@@ -138,28 +143,60 @@ def event_rows(observed: Observed, result: dict[str, Any]) -> list[tuple[str, ..
 
 def _event_row(event: ObservedEvent, result: dict[str, Any], source: str) -> tuple[str, ...]:
     planned, here = _moments(event.name.lower(), result)
-    difference = NONE if here is None else time_difference((here - event.utc).total_seconds())
-    return event.name, _date(planned, tenths=False), _date(event.utc, tenths=False), _date(here, tenths=True), difference, source
+    return (
+        event.name,
+        _date(planned, tenths=False),
+        _date(event.utc, tenths=False),
+        _date(here, tenths=True),
+        later(event.utc, here),
+        source,
+    )
+
+
+def later(real: datetime | date, here: datetime | None) -> str:
+    """By how much, in whole days where only the date of the real event is told."""
+    if here is None:
+        return NONE
+    if isinstance(real, datetime):
+        return time_difference((here - real).total_seconds())
+    return f"{(here.date() - real).days:+d} d"
+
+
+def burn_told(event: str, burns: Sequence[str]) -> tuple[int, bool] | None:
+    """Which of these burns an event tells of, and whether of its end; an insertion may be several."""
+    told = BURN_WORDS.match(event)
+    name = told["burn"] if told else "descent orbit" if TO_DESCENT_ORBIT.match(event) else None
+    found = [place for place, each in enumerate(burns) if name is not None and (each == name or each.startswith(f"{name} "))]
+    end = bool(told and told["end"])
+    return (found[-1 if end else 0], end) if found else None
 
 
 def _moments(name: str, result: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     """(by the desk, in this flight) when what a mission file's event tells of was; None where it was not, or cannot be told."""
-    for words, burn in BURN_WORDS:
-        if words.match(name):
-            return _of_burn(burn, result)
+    burns = result.get("burns", ())
+    if (told := burn_told(name, [burn["name"] for burn in burns])) is not None:
+        return _of_burn(burns[told[0]], told[1])
+    if TO_DESCENT_ORBIT.match(name) and not burns:  # a flight from its last orbit has one burn, without a name
+        return None, _of_event("burn", result)
+    if FARTHEST.match(name):
+        top = next((each for each in result.get("events", ()) if each["name"] == "farthest_from_earth"), None)
+        return (None, None) if top is None else (_read(top["detail"]["planned_utc"]), _read(top["utc"]))
+    if LET_GO.match(name):
+        return None, _of_event("start", result) if burns else None
     if CRASH_WORDS.match(name):
         return None, _of_event("contact", result) if result["outcome"] == "crashed" else None
     return None, next((_of_event(event, result) for words, event in EVENT_WORDS if words.match(name)), None)
 
 
-def _of_burn(name: str, result: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
-    """The first burn whose name begins so; a flight from its last orbit has one burn, without a name."""
-    burns = result.get("burns", ())
-    if not burns:
-        return None, _of_event("burn", result) if name == "descent orbit" else None
-    burn = next((each for each in burns if each["name"].startswith(name)), {})
-    planned, flown = burn.get("planned"), burn.get("flown")
-    return _read(planned["utc"]) if planned else None, _read(flown["utc"]) if flown else None
+def _of_burn(burn: dict[str, Any], end: bool) -> tuple[datetime | None, datetime | None]:
+    """When a burn began, or ended: as planned, and as flown."""
+    return _edge(burn["planned"], end), _edge(burn["flown"], end)
+
+
+def _edge(burn: dict[str, Any] | None, end: bool) -> datetime | None:
+    if burn is None:
+        return None
+    return _read(burn["utc"]) + timedelta(seconds=burn["duration_s"] if end else 0.0)
 
 
 def _of_event(name: str, result: dict[str, Any]) -> datetime | None:
@@ -170,10 +207,10 @@ def _read(utc: str) -> datetime:
     return datetime.fromisoformat(utc)
 
 
-def _date(moment: datetime | None, tenths: bool) -> str:
-    """To a second, or to a tenth of one."""
-    if moment is None:
-        return NONE
+def _date(moment: datetime | date | None, tenths: bool) -> str:
+    """To a second, or to a tenth of one; a date alone where no hour is told."""
+    if not isinstance(moment, datetime):
+        return NONE if moment is None else f"{moment}"
     rounded = moment + timedelta(milliseconds=50 if tenths else 500)
     return f"{rounded:%Y-%m-%d %H:%M:%S}" + (f".{rounded.microsecond // 100_000}" if tenths else "")
 

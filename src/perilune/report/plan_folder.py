@@ -2,6 +2,7 @@
 
 import json
 import math
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from perilune.report.history import FARTHEST, LET_GO, burn_told, later, planned_cells
 from perilune.report.plan_figures import earth_moon, launch_windows, lunar_orbits
 from perilune.scenario.plan import PlannedMission, beside, cut_short, write_plan
-from perilune.trajectory.flightpath import Orbit, PlannedBurn, Reserve, moment
+from perilune.trajectory.flightpath import MissionPlan, Orbit, PlannedBurn, Reserve, moment
 
 FIGURES = {"earth-moon": earth_moon, "lunar-orbits": lunar_orbits, "launch-windows": launch_windows}
 
@@ -29,9 +31,45 @@ def plan_result(planned: PlannedMission) -> dict[str, Any]:
         "ignition_utc": None if plan.ignition_s is None else plan.utc(plan.ignition_s),
         "delta_v_m_s": plan.total_m_s,
         "landed_mass_kg": plan.landing_kg,
-        "beside": [row._asdict() for row in beside(planned)],
+        "observed": {"figures": _figures(planned), "events": _events(planned)},
         "warnings": cut_short(planned),
     }
+
+
+def _figures(planned: PlannedMission) -> list[dict[str, Any]]:
+    """Figures of the real flight that the desk answers, as the result of a flight has them."""
+    return [{**figure.model_dump(mode="json"), "planned_here": value} for figure, value in beside(planned)]
+
+
+def _events(planned: PlannedMission) -> list[dict[str, Any]]:
+    """Events of the real flight that the desk answers, or that were before its last moment, and when the desk has them."""
+    observed, plan = planned.file.observed, planned.plan
+    if observed is None or not observed.events:
+        return []
+    end, rows = _utc(plan, plan.span_s()[1]), []
+    for event in observed.events:
+        here = _planned(event.name.lower(), plan)
+        if here is not None or event.begins <= end:
+            told = None if here is None else f"{here:%Y-%m-%dT%H:%M:%SZ}"
+            rows.append({**event.model_dump(mode="json"), "planned_here": told, "difference": later(event.utc, here)})
+    return rows
+
+
+def _planned(event: str, plan: MissionPlan) -> datetime | None:
+    """When the desk has what an event of a mission file tells of."""
+    burns = (*plan.burns, *plan.reserves)
+    if (told := burn_told(event, [burn.name for burn in burns])) is not None:
+        burn = burns[told[0]]
+        return _utc(plan, burn.ignition.seconds_since(plan.epoch) + (burn.duration_s if told[1] else 0.0))
+    if LET_GO.match(event):
+        return _utc(plan, plan.separation_s)
+    if FARTHEST.match(event):
+        return _utc(plan, plan.farthest()[0])
+    return None
+
+
+def _utc(plan: MissionPlan, t_s: float) -> datetime:
+    return datetime.fromisoformat(plan.epoch.after(t_s).utc())
 
 
 def _burn(burn: PlannedBurn) -> dict[str, Any]:
@@ -69,26 +107,43 @@ def _reserve(reserve: PlannedBurn | Reserve) -> dict[str, Any]:
 
 def plan_table(result: dict[str, Any]) -> Group:
     """The burn table, and what was flown beside what is planned."""
-    burns = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("UTC", "burn", "s", "m/s", "kg", "orbit after, km"):
-        burns.add_column(heading, justify="right" if heading in ("s", "m/s", "kg") else "left", no_wrap=heading == "UTC")
+    burns = _plain("UTC", "burn", "s", "m/s", "kg", "orbit after, km", right=("s", "m/s", "kg"))
     rows = sorted((*result["burns"], *result["reserves"]), key=lambda row: row["utc"])
     for row in rows:
         numbers = (f"{row['duration_s']:.1f}", f"{row['delta_v_m_s']:.1f}", f"{row['propellant_kg']:.1f}")
         after = _told(row["orbit_after"]) if "orbit_after" in row else "expected, 1 sigma"
         name = row["name"] if row["engine"] in row["name"] else f"{row['name']} ({row['engine']})"
         burns.add_row(row["utc"][5:19].replace("T", " "), name, *numbers, after)
-    flown = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("", "planned", "flown"):
-        flown.add_column(heading, justify="right" if heading else "left")
-    for row in result["beside"]:
-        flown.add_row(row["name"], f"{row['planned']:.1f} {row['unit']}", f"{row['flown']:g} {row['unit']}")
+    beside = [each for each in (_figure_table(result["observed"]["figures"]), _event_table(result["observed"]["events"])) if each.rows]
     ignition = result["ignition_utc"]
     ends = [f"The spacecraft's own burns: {result['delta_v_m_s']:.0f} m/s."]
     ends += [f"Descent begins {ignition[:19].replace('T', ' ')} UTC; {result['landed_mass_kg']:.0f} kg land."] if ignition else []
     more = [Text(f"Over the site: {result['way_down']}.")] if result["way_down"] else []
     more += [Text(warning) for warning in result["warnings"]]
-    return Group(burns, Text(), *([flown, Text()] if result["beside"] else []), Text(" ".join(ends)), *more)
+    return Group(burns, Text(), *(part for each in beside for part in (each, Text())), Text(" ".join(ends)), *more)
+
+
+def _plain(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=heading == "UTC")
+    return table
+
+
+def _figure_table(rows: list[dict[str, Any]]) -> Table:
+    numbers = ("desk", "planned", "flown")
+    table = _plain("figure of the real flight", *numbers, right=numbers)
+    for row in rows:
+        table.add_row(row["name"], *planned_cells(row["unit"], row["planned_here"], row["planned"], row["flown"]))
+    return table
+
+
+def _event_table(rows: list[dict[str, Any]]) -> Table:
+    table = _plain("event of the real flight", "desk, UTC", "flown, UTC", "desk less flown", right=("desk less flown",))
+    for row in rows:
+        moments = ((row[key] or "–").replace("T", " ").removesuffix("Z") for key in ("planned_here", "utc"))
+        table.add_row(row["name"], *moments, row["difference"])
+    return table
 
 
 def _told(orbit: dict[str, Any]) -> str:

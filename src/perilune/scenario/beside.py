@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from perilune.scenario.beside_descent import of_descent
+from perilune.scenario.beside_plan import BURN, DESCENT_ORBIT, FARTHEST, of_burn, of_place, of_plan
 from perilune.scenario.moments import Track
 from perilune.scenario.schema_place import ObservedFigure
 from perilune.trajectory.flight_desk import OrderedBurn
-from perilune.trajectory.flightpath import Orbit
+from perilune.trajectory.flightpath import MissionPlan, Orbit
 from perilune.trajectory.route import Due
 from perilune.wire.telemetry import Mode
 
@@ -36,6 +37,24 @@ class FlownBurn(NamedTuple):
     end_s: float
     orbit_after: Orbit | None
 
+    @property
+    def made(self) -> bool:
+        return bool(np.isfinite(self.start_s))
+
+
+class Place(NamedTuple):
+    """From the centres of Earth and Moon."""
+
+    r_gci_m: np.ndarray
+    r_lci_m: np.ndarray
+
+
+class Farthest(NamedTuple):
+    """From the Earth's centre, and when; mission elapsed time."""
+
+    met_s: float
+    distance_km: float
+
 
 class Flown(NamedTuple):
     """What there is to look at when the flight is over."""
@@ -45,16 +64,14 @@ class Flown(NamedTuple):
     contact: dict[str, Any] | None
     burn: Burn | None
     burns: tuple[FlownBurn, ...] = ()
-    from_earth_km: Callable[[datetime], float | None] = lambda _: None
+    place: Callable[[datetime], Place | None] = lambda _: None
     track: Track | None = None
-    farthest_km: float | None = None  # from the Earth, of a flight that began near it
+    farthest: Farthest | None = None  # of a flight that began near the Earth
+    desk: MissionPlan | None = None  # of a whole mission
 
 
-DESCENT_ORBIT = "descent orbit"
-BURN = "length of the descent-orbit burn"
 FALL = "from ignition to the ground"
 PROPELLANT, TO_LAST_BURN = "propellant left", "from separation to the last burn"
-FARTHEST = "greatest distance from the Earth"
 DAY_S = 86400.0
 TOUCHDOWN = "touchdown after the hour that was announced"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
@@ -62,66 +79,56 @@ LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
 
 def beside(figure: ObservedFigure, flown: Flown) -> tuple[float | None, float | None]:
     """(planned, flown) of this flight for a figure of the real one, in its unit; None where this flight has no such figure."""
-    if figure.utc is not None:
-        return None, _of_a_moment(figure.name, figure.utc, flown)
-    if figure.name == FARTHEST:
-        return None, flown.farthest_km
-    if figure.name == PROPELLANT and flown.track is not None:
-        return None, float(flown.track.propellant_kg[-1])
+    planned = None if flown.desk is None else of_plan(figure, flown.desk)
     if figure.name == TO_LAST_BURN and flown.burns:
-        last = flown.burns[-1]
-        return last.planned_met_s / DAY_S, last.start_s / DAY_S if np.isfinite(last.start_s) else None
+        planned = flown.burns[-1].planned_met_s / DAY_S
+    if figure.name == BURN and flown.burn is not None:
+        planned = flown.burn.duration_s
+    return planned, _flown(figure, flown)
+
+
+def _flown(figure: ObservedFigure, flown: Flown) -> float | None:
+    if figure.utc is not None:
+        return _of_a_moment(figure.name, figure.utc, flown)
+    if figure.name == FARTHEST:
+        return None if flown.farthest is None else flown.farthest.distance_km
+    if figure.name == PROPELLANT and flown.track is not None:
+        return float(flown.track.propellant_kg[-1])
+    if figure.name == TO_LAST_BURN and flown.burns:
+        return flown.burns[-1].start_s / DAY_S if flown.burns[-1].made else None
     for burn in flown.burns:
-        if (told := _of_burn(figure.name, burn)) is not None:
+        if (told := of_burn(figure.name, burn.name, burn.end_s - burn.start_s if burn.made else None, burn.orbit_after)) is not None:
             return told
+    return _of_the_fall(figure, flown)
+
+
+def _of_the_fall(figure: ObservedFigure, flown: Flown) -> float | None:
+    """Of the last burn and what follows it."""
     burnt = _descent_burn(flown)
-    crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
     if figure.name == BURN:
-        return flown.burn.duration_s if flown.burn else None, burnt[1] - burnt[0] if burnt else None
+        return burnt[1] - burnt[0] if burnt else None
+    crashed = flown.contact if burnt is not None and not np.any(flown.mode == Mode.BRAKING) else None
     if figure.name == FALL and crashed and burnt:
-        return None, (crashed["met_s"] - burnt[0]) / 60.0
+        return (crashed["met_s"] - burnt[0]) / 60.0
     if figure.name == LATITUDE and crashed:
-        return None, crashed["latitude_deg"]
+        return crashed["latitude_deg"]
     if figure.name == LONGITUDE and crashed:
-        return None, crashed["longitude_deg"]
-    return None, of_descent(figure.name, figure.unit, flown.track, flown.contact) if flown.track is not None else None
+        return crashed["longitude_deg"]
+    return of_descent(figure.name, figure.unit, flown.track, flown.contact) if flown.track is not None else None
 
 
 def _of_a_moment(name: str, utc: datetime, flown: Flown) -> float | None:
-    if name.startswith("distance from the Earth"):
-        return flown.from_earth_km(utc)
     if name == TOUCHDOWN and flown.contact is not None:
         return (datetime.fromisoformat(flown.contact["utc"]) - utc).total_seconds() / 3600.0
-    return None
-
-
-def _of_burn(name: str, burn: FlownBurn) -> tuple[float | None, float | None] | None:
-    """(planned, flown) of a figure that tells of a burn; None if it tells of something else."""
-    if name in (f"length of {burn.name}", BURN if burn.name == DESCENT_ORBIT else ""):
-        return burn.planned.duration_s, burn.end_s - burn.start_s if np.isfinite(burn.start_s) else None
-    for what, number in (("lowest altitude", _lowest_km), ("highest altitude", _highest_km), ("inclination", _inclination_deg)):
-        if name == f"{what} after {burn.name}":
-            return tuple(None if orbit is None else number(orbit) for orbit in (burn.planned.orbit_after, burn.orbit_after))  # type: ignore[return-value]
-    return None
-
-
-def _lowest_km(orbit: Orbit) -> float:
-    return 1e-3 * orbit.periapsis_altitude_m
-
-
-def _highest_km(orbit: Orbit) -> float | None:
-    return 1e-3 * orbit.apoapsis_altitude_m if np.isfinite(orbit.apoapsis_altitude_m) else None
-
-
-def _inclination_deg(orbit: Orbit) -> float:
-    return float(np.degrees(orbit.inclination_rad))
+    place = flown.place(utc)
+    return None if place is None else of_place(name, *place)
 
 
 def _descent_burn(flown: Flown) -> tuple[float, float] | None:
     """Start and end of the burn to the descent orbit."""
     if not flown.burns:
         return burn_span_s(flown.time_s, flown.mode)
-    spans = [(burn.start_s, burn.end_s) for burn in flown.burns if burn.name == DESCENT_ORBIT and np.isfinite(burn.start_s)]
+    spans = [(burn.start_s, burn.end_s) for burn in flown.burns if burn.name == DESCENT_ORBIT and burn.made]
     return spans[-1] if spans else None
 
 

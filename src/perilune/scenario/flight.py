@@ -13,7 +13,7 @@ import numpy as np
 
 from perilune.faults.plan import FaultRow
 from perilune.faults.words import rows_of
-from perilune.math.calling import Call
+from perilune.math.calling import Call, called_by
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
 from perilune.scenario.build import Flightplan, build, fault_table
@@ -181,10 +181,11 @@ def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs
         channels={name: np.concatenate([record[name] for _, record, _ in powered]) for name in powered[0][1]},
         coasts=joined([rows for trail in trails for rows in trail.result()]),
         phases=tuple(dict.fromkeys(chunk.phase for chunk in flown)),
-        **({"burns": tuple(journey.burns), "stuck": journey.stuck} if journey is not None else {}),
+        **({"burns": tuple(journey.burns), "stuck": journey.stuck, "desk": journey.voyage.desk} if journey is not None else {}),
     )
     silent = never_began(asked["faults"], began_s.tolist(), float(story.time_s[-1]))
-    outcome = {**outcome_of(plan, verdict, story, asked), "never_began": silent}
+    with called_by(programs):
+        outcome = {**outcome_of(plan, verdict, story, asked), "never_began": silent}
     bus, told = _bus(plan.file, story, plan, programs) if journey is not None else ({}, {})
     return Flight({**outcome, **told}, story.time_s, story.channels, plan.epoch, own.world.terrain, story.coasts, bus, verdict)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from perilune.moon.frames import selenographic
 from perilune.moon.time import Epoch
-from perilune.scenario.beside import Flown, FlownBurn, beside
+from perilune.scenario.beside import Farthest, Flown, FlownBurn, Place, beside
 from perilune.scenario.build import Flightplan
 from perilune.scenario.bus import BusRows
 from perilune.scenario.in_orbit import misses, watched
@@ -18,13 +18,13 @@ from perilune.scenario.schema import LanderFile, MissionFile, OrbiterFile
 from perilune.scenario.schema_place import epoch_of
 from perilune.sim.mission import Phase, PhaseKind
 from perilune.sim.outcome import Outcome, Verdict
-from perilune.trajectory.flightpath import Orbit
+from perilune.trajectory.flightpath import MissionPlan, Orbit
 from perilune.wire.telemetry import Mode
 
 # Of the ticks of powered phases: one a second.
 POWERED_STRIDE = 10
-# Who began nearer to the Earth than that came from it.
-NEAR_EARTH_KM = 1e5
+# Who began nearer to the Earth than that came from it; who was farther than the Moon ever is went by way of the Sun.
+NEAR_EARTH_KM, BEYOND_MOON_KM = 1e5, 4.1e5
 
 
 class Story(NamedTuple):
@@ -36,6 +36,7 @@ class Story(NamedTuple):
     phases: tuple[Phase, ...]
     burns: tuple[FlownBurn, ...] = ()
     stuck: str = ""  # why the ground knew no way on
+    desk: MissionPlan | None = None  # of a whole mission
 
     def rows(self, epoch: Epoch) -> BusRows:
         """Coasts and, once a second, powered phases, for power, temperature and radio."""
@@ -85,9 +86,10 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
                 contact,
                 plan.burn,
                 story.burns,
-                _from_earth_km(plan, story.coasts),
+                _place(plan, story.coasts),
                 track_of(time_s, channels),
-                _farthest_km(story.coasts),
+                farthest(story.coasts),
+                story.desk,
             ),
         ),
     }
@@ -126,35 +128,46 @@ def _observed(file: MissionFile, flown: Flown) -> dict[str, Any]:
     return told
 
 
-def _from_earth_km(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[[datetime], float | None]:
-    """The distance from the Earth's centre at a moment of a coast, of the nearest row of its record."""
+def _place(plan: Flightplan, coasts: dict[str, np.ndarray]) -> Callable[[datetime], Place | None]:
+    """Where it was at a moment of a coast, by the nearest row of its record."""
 
-    def distance_km(utc: datetime) -> float | None:
+    def place(utc: datetime) -> Place | None:
         met_s = epoch_of(utc).seconds_since(plan.epoch)
         if "r_gci_m" not in coasts or not coasts["met_s"][0] <= met_s <= coasts["met_s"][-1]:
             return None
-        return 1e-3 * float(np.linalg.norm(coasts["r_gci_m"][int(np.argmin(np.abs(coasts["met_s"] - met_s)))]))
+        row = int(np.argmin(np.abs(coasts["met_s"] - met_s)))
+        return Place(coasts["r_gci_m"][row], coasts["r_lci_m"][row])
 
-    return distance_km
+    return place
 
 
-def _farthest_km(coasts: dict[str, np.ndarray]) -> float | None:
-    """The greatest distance from the Earth's centre of the record; None for a flight that began about the Moon."""
+def farthest(coasts: dict[str, np.ndarray]) -> Farthest | None:
+    """From the Earth, by the record; None for a flight that began about the Moon."""
     if "r_gci_m" not in coasts:
         return None
     away_km = 1e-3 * np.linalg.norm(coasts["r_gci_m"], axis=1)
-    return float(np.max(away_km)) if away_km[0] < NEAR_EARTH_KM else None
+    top = int(np.argmax(away_km))
+    return Farthest(float(coasts["met_s"][top]), float(away_km[top])) if away_km[0] < NEAR_EARTH_KM else None
+
+
+def _turned_back(story: Story) -> list[tuple[float, str, dict[str, Any]]]:
+    """The farthest point of a way beyond the Moon, and when the desk had it."""
+    top = farthest(story.coasts)
+    if story.desk is None or top is None or top.distance_km < BEYOND_MOON_KM:
+        return []
+    planned_utc = story.desk.epoch.after(story.desk.farthest()[0]).utc()
+    return [(top.met_s, "farthest_from_earth", {"distance_km": top.distance_km, "planned_utc": planned_utc})]
 
 
 def _burn(plan: Flightplan, burn: FlownBurn) -> dict[str, Any]:
     """A burn as planned before launch, as ordered from the orbit that tracking found, and as flown."""
-    made, ordered = bool(np.isfinite(burn.start_s)), burn.ordered
+    ordered = burn.ordered
     return {
         "name": burn.name,
         "engine": burn.engine,
         "planned": {"utc": _utc(plan, burn.planned_met_s), "duration_s": burn.planned.duration_s, "delta_v_m_s": burn.planned.delta_v_m_s},
         "ordered": None if ordered is None else {"duration_s": ordered.duration_s, "delta_v_m_s": ordered.delta_v_m_s},
-        "flown": {"utc": _utc(plan, burn.start_s), "met_s": burn.start_s, "duration_s": burn.end_s - burn.start_s} if made else None,
+        "flown": {"utc": _utc(plan, burn.start_s), "met_s": burn.start_s, "duration_s": burn.end_s - burn.start_s} if burn.made else None,
         "orbit_after": None if burn.orbit_after is None else _orbit(burn.orbit_after),
     }
 
@@ -227,7 +240,7 @@ def _rest(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
 
 
 def _events(plan: Flightplan, verdict: Verdict, story: Story) -> list[dict[str, Any]]:
-    """Changes of mode, first contact and rest, in order."""
+    """Changes of mode, the farthest point of the way, first contact and rest, in order."""
     time_s, mode = story.time_s, story.channels["downlink/mode"]
     marks, lit_s, names = [(0.0, "start", {})], 0.0, {round(burn.start_s, 1): burn.name for burn in story.burns}
     for i in np.flatnonzero(np.diff(mode, prepend=mode[0])):
@@ -236,6 +249,7 @@ def _events(plan: Flightplan, verdict: Verdict, story: Story) -> list[dict[str, 
         lit_s = float(time_s[i]) if now is Mode.BURN else lit_s
         named = {"burn": names[round(lit_s, 1)]} if now is Mode.BURN and round(lit_s, 1) in names else {}
         marks.append((float(time_s[i]), now.name.lower(), {"from": before.name.lower(), **lasted, **named}))
+    marks += _turned_back(story)
     if bool(verdict.touched):
         marks.append((float(verdict.contact.met_s), "contact", {}))
     if float(verdict.end_met_s) > 0.0:

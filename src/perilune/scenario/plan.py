@@ -1,4 +1,4 @@
-"""`perilune plan`: the desk's order out of a mission file and its `[plan]`, the planned figures beside the flown ones, and the files."""
+"""`perilune plan`: the desk's order out of a mission file and its `[plan]`, the planned figures of the real flight, and the files."""
 
 import math
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from perilune.math.calling import called_by
 from perilune.moon.earth_field import earth_field
 from perilune.moon.gravity import SphericalHarmonicField, field_of
 from perilune.moon.lunar_field import lunar_field
+from perilune.scenario.beside_plan import of_plan
 from perilune.scenario.build import braking_estimate
 from perilune.scenario.build_control import braking_thrust
 from perilune.scenario.build_fsw import timer_s
@@ -17,7 +18,7 @@ from perilune.scenario.errors import ScenarioError
 from perilune.scenario.load import load
 from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.schema import LanderFile, MissionFile
-from perilune.scenario.schema_place import epoch_of
+from perilune.scenario.schema_place import ObservedFigure, epoch_of
 from perilune.scenario.schema_plan import EngineUse, LandingPlan, LoweringRow, Plan
 from perilune.trajectory.desk import Desk, opened
 from perilune.trajectory.flightpath import MissionPlan
@@ -44,15 +45,6 @@ class PlannedMission(NamedTuple):
     file: MissionFile
     wishes: Plan
     plan: MissionPlan
-
-
-class Beside(NamedTuple):
-    """A planned figure and the flown one."""
-
-    name: str
-    unit: str
-    planned: float
-    flown: float
 
 
 def plan(name_or_path: str | Path, keep_in: Path | None = None) -> PlannedMission:
@@ -198,16 +190,11 @@ def _descent(file: LanderFile, landing: LandingPlan) -> Descent:
     )
 
 
-def beside(planned: PlannedMission) -> list[Beside]:
-    """Lengths of burns, planned and flown, of those that were told."""
-    wishes, made = planned.wishes, planned.plan
-    by_name = {burn.name: burn.duration_s for burn in (*made.burns, *made.reserves)}
-    flown = {f"correction {number}": row.flown_s for number, row in enumerate(wishes.corrections, start=1)}
-    flown |= {f"lunar orbit insertion {use.name}": use.flown_s for use in wishes.arrival.engines}
-    flown |= {f"lowering {number}": row.flown_s for number, row in enumerate(wishes.lowering, start=1)}
-    if wishes.landing is not None:
-        flown |= {"trim": wishes.landing.trim_flown_s, "descent orbit": wishes.landing.descent_orbit_flown_s}
-    return [Beside(name, "s", by_name[name], seconds) for name, seconds in flown.items() if seconds is not None and name in by_name]
+def beside(planned: PlannedMission) -> list[tuple[ObservedFigure, float]]:
+    """Figures of the real flight that the plan answers, and its answers."""
+    observed = planned.file.observed
+    told = [(figure, of_plan(figure, planned.plan)) for figure in ([] if observed is None else observed.figures)]
+    return [(figure, value) for figure, value in told if value is not None]
 
 
 def cut_short(planned: PlannedMission) -> list[str]:

@@ -1,9 +1,9 @@
 """Where and when: mission, site, orbit, ground, tracking, and what history saw."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AwareDatetime, Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, Strict, field_validator, model_validator
 
 from perilune.moon.time import Epoch, EpochError, epoch_from_utc
 from perilune.scenario.schema_quantity import complain
@@ -212,10 +212,18 @@ class Gravity(Table):
 class ObservedEvent(Table):
     """Something that history saw, and when."""
 
-    utc: AwareDatetime
+    utc: AwareDatetime | Annotated[date, Strict()] = Field(description="a date alone where the hour is not told")
     name: str
 
-    _utc = field_validator("utc")(in_utc)
+    @field_validator("utc")
+    @classmethod
+    def _in_utc(cls, moment: datetime | date) -> datetime | date:
+        return in_utc(moment) if isinstance(moment, datetime) else moment
+
+    @property
+    def begins(self) -> datetime:
+        """The moment, or the beginning of its day."""
+        return self.utc if isinstance(self.utc, datetime) else datetime.combine(self.utc, time.min, UTC)
 
 
 class ObservedFigure(Table):

@@ -34,7 +34,6 @@ class CorrectionRow(Table):
     """A mid-course correction."""
 
     utc: AwareDatetime
-    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
 
     _utc = field_validator("utc")(in_utc)
 
@@ -54,7 +53,6 @@ class EngineUse(Table):
     burn_s: float | None = Field(
         default=None, gt=0, description="for the second engine and later ones; the first burns as long as it takes"
     )
-    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
 
 
 class ArrivalPlan(AnOrbit):
@@ -71,7 +69,6 @@ class LoweringRow(Table):
     apoapsis_altitude_km: Positive | None = None
     periapsis_altitude_km: Positive | None = None
     engine: str = Field(description="an engine or thruster group of the mission file")
-    flown_s: float | None = Field(default=None, description="how long it really burnt, for the report")
 
     _utc = field_validator("utc")(in_utc)
 
@@ -86,9 +83,7 @@ class LandingPlan(Table):
     """When to leave the orbit, and when the plane may pass over the site."""
 
     trim_utc: AwareDatetime
-    trim_flown_s: float | None = None
     descent_orbit_utc: AwareDatetime | None = Field(default=None, description="without it, half an orbit before braking")
-    descent_orbit_flown_s: float | None = None
     earliest_utc: AwareDatetime
     latest_utc: AwareDatetime
 

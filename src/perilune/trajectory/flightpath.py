@@ -29,6 +29,7 @@ Rows3 = Float[np.ndarray, "times 3"]
 
 # States are computed this many at a time, so that any number of them is one compiled program.
 CHUNK = 128
+HOUR_S = 3600.0
 J2000_TDB = datetime(2000, 1, 1, 12)
 
 
@@ -121,12 +122,24 @@ class MissionPlan(NamedTuple):
         """Of the spacecraft's own burns and corrections, the descent not counted."""
         return sum(burn.delta_v_m_s for burn in (*self.burns[1:], *self.reserves))
 
+    @property
+    def separation_s(self) -> float:
+        """When the upper stage has burnt out."""
+        return self.arcs[1].t_s
+
     def utc(self, t_s: float) -> str:
         """Moment of a time of the plan."""
         return moment(self.epoch.after(t_s))
 
     def span_s(self) -> tuple[float, float]:
         return min(arc.span_s[0] for arc in self.arcs), max(arc.span_s[1] for arc in self.arcs)
+
+    def farthest(self) -> tuple[float, float]:
+        """When it is farthest from the Earth on its way to the Moon, to an hour, and how far from its centre [m]."""
+        times_s = np.arange(self.span_s()[0], self.perilune_s, HOUR_S)
+        away_m = np.linalg.norm(self.states(times_s).r_gci_m, axis=1)
+        top = int(np.nanargmax(away_m))
+        return float(times_s[top]), float(away_m[top])
 
     def states(self, times_s: Float[np.ndarray, " times"]) -> Path:
         """States at times, NaN outside the plan."""

@@ -55,7 +55,7 @@ def route_of(plan: MissionPlan) -> Route:
     lowest = moved(plan.forces, "moon", inbound.t_s, inbound.start, plan.perilune_s - inbound.t_s)
     due = {burn.name: _due(plan, burn) for burn in (*plan.burns, *plan.reserves)}
     return Route(
-        separation_s=outbound.t_s,
+        separation_s=plan.separation_s,
         r_lci_m=_three(state[0]),
         v_lci_m_s=_three(state[1]),
         aim=_aim(plan, lowest),
