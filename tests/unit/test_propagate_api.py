@@ -1,7 +1,9 @@
 """`perilune.propagate`: what it takes, what it gives, and what it refuses."""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -111,7 +113,7 @@ def test_a_gravity_file_of_ones_own(flight, tmp_path):
 REFUSED = {
     "frame is 'lcy'": dict(frame="lcy"),
     "state is": dict(state=(1.0, 2.0)),
-    "a mapping must have r_km and v_km_s": dict(state={"r_m": STATE[:3], "v_m_s": STATE[3:]}),
+    "or a mapping with three of each, r_km and v_km_s": dict(state={"r_m": STATE[:3], "v_m_s": STATE[3:]}),
     "epoch is '16 August'": dict(epoch="16 August"),
     "datetime without a zone": dict(epoch=datetime(2023, 8, 16)),
     "until asks for 0.0 s": dict(until=0.0),
@@ -120,6 +122,38 @@ REFUSED = {
     "starts below the ground": dict(state=(1e6, 0.0, 0.0, 0.0, 1600.0, 0.0)),
     "does not happen within 600 s": dict(until=events.sphere_of_influence(), search=Search(latest_s=600.0)),
 }
+
+
+# Of another type: the argument, what was given, and what is allowed.
+OF_ANOTHER_TYPE = [
+    ("epoch is 20230816; it must be UTC in words", dict(epoch=20230816)),
+    ("epoch is None; it must be UTC in words", dict(epoch=None)),
+    ("epoch is datetime.date(2023, 8, 16); it must be UTC in words", dict(epoch=date(2023, 8, 16))),
+    ("until is None; it must be a duration in seconds", dict(until=None)),
+    ("until is True; it must be a duration in seconds", dict(until=True)),
+    ("until is [3600.0]; it must be a duration in seconds", dict(until=[3600.0])),
+    ("until is array([3600.]); it must be a duration in seconds", dict(until=np.array([3600.0]))),
+    ("until is datetime.timedelta(seconds=3600); it must be a duration in seconds", dict(until=timedelta(hours=1))),
+    ("state is None; it must be six finite numbers", dict(state=None)),
+    ("state is 7.0; it must be six finite numbers", dict(state=7.0)),
+    ("state is 'lci'; it must be six finite numbers", dict(state="lci")),
+    ("state is ['1', '2', '3', '4', '5', '6']; it must be six finite numbers", dict(state=list("123456"))),
+    ("state is [[1.0, 2.0, 3.0], [4.0]]; it must be six finite numbers", dict(state=[[1.0, 2.0, 3.0], [4.0]])),
+    ("state['v_km_s'] is 1.6; it must be six finite numbers", dict(state={"r_km": (1900.0, 0.0, 300.0), "v_km_s": 1.6})),
+    ("state has the keys 1, r_km; it must be six finite numbers", dict(state={"r_km": STATE[:3], 1: STATE[3:]})),
+    ("frame is 3; ", dict(frame=3)),
+]
+
+
+@pytest.mark.parametrize(("says", "given"), OF_ANOTHER_TYPE)
+def test_what_is_of_another_type_is_refused_in_words(says, given):
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        perilune.propagate(**(dict(state=STATE, epoch=EPOCH, until=HOUR_S, forces=FORCES) | given))
+
+
+def test_numbers_of_numpy_and_of_jax_are_durations(flight):
+    for hour_s in (3600, np.float32(3600.0), np.array(3600), jnp.asarray(3600.0)):
+        assert perilune.propagate(jnp.asarray(STATE), EPOCH, hour_s, forces=FORCES).end_s == flight.end_s
 
 
 @pytest.mark.parametrize("says", REFUSED)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -24,6 +24,19 @@ from perilune.moon.time import DAY_S, Epoch, EpochError, epoch_from_utc
 from perilune.scenario.errors import ScenarioError, nearest
 from perilune.scenario.forces import Forces
 from perilune.types import Matrix, Scalar, Vector
+
+# What is of another type is refused in words, also where annotations are checked as the program runs.
+if TYPE_CHECKING:
+    State: TypeAlias = Sequence[float] | np.ndarray | Mapping[str, Sequence[float]]
+    Instant: TypeAlias = str | datetime | Epoch
+    End: TypeAlias = float | Instant | Event | "StationEvent"
+    Frame: TypeAlias = str
+else:
+    State = Instant = End = Frame = object
+
+STATE_WORDS = "it must be six finite numbers: position [m], then velocity [m/s]; or a mapping with three of each, r_km and v_km_s"
+EPOCH_WORDS = "it must be UTC in words, as '2023-08-21T11:00:00', a datetime with a zone, or an Epoch"
+UNTIL_WORDS = "it must be a duration in seconds, an epoch (UTC in words, a datetime with a zone, an Epoch), or an event"
 
 FRAMES = ("gci", "lci", "lfpa", "lfme")
 CENTRES: dict[str, Body] = {"gci": "earth", "lci": "moon", "lfpa": "moon", "lfme": "moon"}
@@ -169,10 +182,10 @@ class Trajectory:
 
 
 def propagate(
-    state: Sequence[float] | np.ndarray | Mapping[str, Sequence[float]],
-    epoch: str | datetime | Epoch,
-    until: float | str | datetime | Epoch | Event | StationEvent,
-    frame: str = "lci",
+    state: State,
+    epoch: Instant,
+    until: End,
+    frame: Frame = "lci",
     forces: Forces | None = None,
     search: Search | None = None,
 ) -> Trajectory:
@@ -189,7 +202,7 @@ def propagate(
     """
     search = search or Search()
     _refuse_unknown("frame", frame, FRAMES)
-    start = _epoch("epoch", epoch)
+    start = _epoch("epoch", epoch, EPOCH_WORDS)
     duration_s = search.latest_s if isinstance(until, Event | StationEvent) else _duration_s(start, until)
     if not math.isfinite(duration_s) or duration_s == 0.0:
         raise ScenarioError(f"until asks for {duration_s} s; a coast lasts some time, forward or (negative) back")
@@ -272,45 +285,47 @@ def _sampled(path: Path, forces: Cislunar, centre: Body, times_s: Vector, frame:
     return jax.vmap(one)(times_s)
 
 
-def _six(state: Sequence[float] | np.ndarray | Mapping[str, Sequence[float]]) -> Float[np.ndarray, "6"]:
+def _six(state: State) -> Float[np.ndarray, "6"]:
     """The state in SI, whichever way it was given."""
     if isinstance(state, Mapping):
         if set(state) != {"r_km", "v_km_s"}:
-            raise ScenarioError(
-                f"state has the keys {', '.join(sorted(state))}; a mapping must have r_km and v_km_s (else give six numbers in SI)"
-            )
-        numbers = np.concatenate([_numbers(state["r_km"]), _numbers(state["v_km_s"])]) * 1e3
+            raise ScenarioError(f"state has the keys {', '.join(sorted(map(str, state)))}; {STATE_WORDS}")
+        numbers = 1e3 * np.concatenate([_numbers(f"state[{key!r}]", state[key], 3) for key in ("r_km", "v_km_s")])
     else:
-        numbers = _numbers(state)
-    if numbers.shape != (6,) or not np.all(np.isfinite(numbers)):
-        raise ScenarioError(f"state is {np.array2string(numbers)}; it must be six finite numbers: position [m], then velocity [m/s]")
+        numbers = _numbers("state", state, 6)
     return numbers
 
 
-def _numbers(given: Any) -> Float[np.ndarray, "..."]:
+def _numbers(key: str, given: object, count: int) -> Float[np.ndarray, " count"]:
     try:
-        return np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
-        raise ScenarioError(f"state is {given!r}; it must be six finite numbers: position [m], then velocity [m/s]") from None
+        numbers = np.asarray(given)
+    except (TypeError, ValueError):  # rows of different lengths
+        raise ScenarioError(f"{key} is {given!r}; {STATE_WORDS}") from None
+    if numbers.dtype.kind not in "iuf" or numbers.shape != (count,) or not np.all(np.isfinite(numbers)):
+        raise ScenarioError(f"{key} is {given!r}; {STATE_WORDS}")
+    return numbers.astype(float)
 
 
-def _epoch(key: str, given: str | datetime | Epoch) -> Epoch:
+def _epoch(key: str, given: Instant, allowed: str) -> Epoch:
     if isinstance(given, Epoch):
         return given
     if isinstance(given, datetime):
         if given.tzinfo is None:
             raise ScenarioError(f"{key} is a datetime without a zone ({given}); give it one, as tzinfo=datetime.UTC")
         given = given.astimezone(UTC).replace(tzinfo=None).isoformat()
+    if not isinstance(given, str):
+        raise ScenarioError(f"{key} is {given!r}; {allowed}")
     try:
         return epoch_from_utc(given)
     except EpochError as error:
         raise ScenarioError(f"{key}: {error}") from None
 
 
-def _duration_s(start: Epoch, until: float | str | datetime | Epoch) -> float:
-    if isinstance(until, str | datetime | Epoch):
-        return _epoch("until", until).seconds_since(start)
-    return float(until)
+def _duration_s(start: Epoch, until: End) -> float:
+    number = np.asarray(until) if isinstance(until, int | float | np.ndarray | np.number | jax.Array) else np.asarray("")
+    if number.dtype.kind in "iuf" and number.shape == ():
+        return float(number)
+    return _epoch("until", until, UNTIL_WORDS).seconds_since(start)  # type: ignore[arg-type]
 
 
 def _window_s(duration_s: float) -> float:
@@ -318,6 +333,6 @@ def _window_s(duration_s: float) -> float:
     return WINDOW_S * 2.0 ** max(math.ceil(math.log2(duration_s / WINDOW_S)), 0)
 
 
-def _refuse_unknown(key: str, given: str, allowed: Iterable[str]) -> None:
-    if given not in allowed:
+def _refuse_unknown(key: str, given: object, allowed: Iterable[str]) -> None:
+    if not isinstance(given, str) or given not in allowed:
         raise ScenarioError(f"{key} is {given!r}; {nearest(str(given), allowed)}")
