@@ -290,10 +290,8 @@ def _six(state: State) -> Float[np.ndarray, "6"]:
     if isinstance(state, Mapping):
         if set(state) != {"r_km", "v_km_s"}:
             raise ScenarioError(f"state has the keys {', '.join(sorted(map(str, state)))}; {STATE_WORDS}")
-        numbers = 1e3 * np.concatenate([_numbers(f"state[{key!r}]", state[key], 3) for key in ("r_km", "v_km_s")])
-    else:
-        numbers = _numbers("state", state, 6)
-    return numbers
+        return 1e3 * np.concatenate([_numbers(f"state[{key!r}]", state[key], 3) for key in ("r_km", "v_km_s")])
+    return _numbers("state", state, 6)
 
 
 def _numbers(key: str, given: object, count: int) -> Float[np.ndarray, " count"]:
