@@ -1,15 +1,17 @@
 """The desk plans Luna-25 from published dates, orbit and site alone; its answer stands beside the flight."""
 
 import math
+from io import StringIO
 from pathlib import Path
 
 import erfa
 import numpy as np
 import pytest
+from rich.console import Console
 
 from perilune.moon.time import epoch_from_utc
 from perilune.report import plan_figures
-from perilune.report.plan_folder import plan_result
+from perilune.report.plan_folder import plan_result, plan_table
 from perilune.report.window_figure import window_map
 from perilune.scenario.load import mission_from_text
 from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, cut_short, write_plan
@@ -74,14 +76,19 @@ def test_burns_last_as_long_as_the_flown_ones(planned):
 
 
 def test_what_was_flown_stands_beside_the_plan(planned):
-    told = plan_result(planned)["observed"]
-    events = {row["name"]: row for row in told["events"]}
+    result = plan_result(planned)
+    events = {row["name"]: row for row in result["observed"]["events"]}
     assert events["lunar orbit insertion: KTD 243 s, then DMP 76 s"]["difference"] == "+0.0 s"
     assert events["first picture of the Moon: crater Zeeman"]["planned_here"] is None
     assert events["trim: 40 s"]["planned_here"].startswith("2023-08-18T06:")
-    assert {"length of correction 1", "inclination after trim", "distance from the Earth at the first pictures"} <= {
-        row["name"] for row in told["figures"]
-    }
+    assert "impact in Pontecoulant G" in events and "loss of contact" in events  # before the descent of the plan
+    figures = {row["name"] for row in result["observed"]["figures"]}
+    assert {"length of correction 1", "inclination after trim", "distance from the Earth at the first pictures"} <= figures
+    shown = StringIO()
+    Console(file=shown, width=200).print(plan_table(result))
+    table = " ".join(shown.getvalue().split())
+    assert "length of the descent-orbit burn 78.4 s 84 s 127 s" in table
+    assert "first pictures, about 310,000 km from the Earth – 2023-08-13 –" in table
 
 
 def test_insertion_ignites_when_it_was_told_to(planned):

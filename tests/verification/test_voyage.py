@@ -1,16 +1,22 @@
 """Luna-25 from separation: every burn found from the orbit that tracking knows and made by flight software; and the same, as it was flown."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from conftest import CACHE
+from perilune.constants import G0_M_S2
 from perilune.scenario import flight as flight_module
 from perilune.scenario.flight import fly
+from perilune.scenario.load import load
 from perilune.scenario.programs import Programs, kept_programs
 from perilune.scenario.rehearsal import rehearse
+from perilune.scenario.schema import LanderFile
 from perilune.scenario.shelf import Shelf
+from perilune.sim.coast import ROW_S as COAST_ROW_S
+from perilune.sim.cruise import ROW_S as CRUISE_ROW_S
 from perilune.sim.recording import to_netcdf
 
 # Thrust is known to 1 % (eight thrusters: 3 % each), mass to 1 %, and a cycle is 0.1 s.
@@ -42,6 +48,7 @@ NOT_REHEARSED = {
     "perilune.scenario.voyage._tracked_in_orbit",
     "perilune.scenario.voyage._tracked_on_the_way",
     "perilune.trajectory.flightpath._elements_lfme",
+    "perilune.trajectory.flightpath._sampled_earth",
     "perilune.trajectory.lunar_orbit._arcs",
     "perilune.trajectory.lunar_orbit._aside_of_states",
     "perilune.trajectory.lunar_orbit._window",
@@ -109,6 +116,27 @@ def test_the_record_is_dense_where_it_matters_and_small(whole):
     assert np.all(np.diff(flight.coasts["met_s"]) > 0.0)
     assert np.max(np.diff(flight.coasts["met_s"])) <= 3600.0
     assert flight.coasts["met_s"][-1] - flight.coasts["met_s"][0] > 9.5 * 86400.0
+
+
+@pytest.mark.parametrize("name", ["hakuto-r-m1", "resilience"])
+def test_the_record_of_months_is_small_too(whole, name):
+    """At Luna-25's bytes a row: a tick while it is awake, ten minutes on the way, a minute about the Moon."""
+    flight, file = whole[0], load(name)
+    assert isinstance(file, LanderFile) and file.plan is not None
+    plan, tick_s, arrival_utc = file.plan, float(file.flight_software.cycle_s), file.plan.arrival.ignition_utc
+    assert plan.flight is not None and arrival_utc is not None
+    awake_b = len(to_netcdf(replace(flight, coasts={}, bus={}).dataset()))
+    asleep_b = len(to_netcdf(flight.dataset())) - awake_b
+    on_the_way_s = (arrival_utc - plan.injection_utc).total_seconds()
+    in_orbit_s = (file.orbit.landing_utc - arrival_utc).total_seconds()
+    # What was on board before the descent, all of it through one engine; corrections, insertion, lowering, trim, descent orbit; the descent.
+    engine = file.engines[0]
+    burning_s = float(plan.separation_kg - file.vehicle.mass_start_kg) * float(engine.isp_s) * G0_M_S2 / float(engine.thrust_n)
+    stops = len(plan.corrections) + 1 + len(plan.lowering) + 2
+    awake_s = burning_s + stops * float(plan.flight.lead_s + plan.flight.linger_s) + float(file.phases[-1].longest_s)
+    rows = on_the_way_s / CRUISE_ROW_S + in_orbit_s / COAST_ROW_S
+    size_b = awake_s / tick_s * awake_b / len(flight.time_s) + rows * asleep_b / len(flight.coasts["met_s"])
+    assert size_b < FILE_MAX_B, "36 MB were measured of Resilience: docs/whole-mission.md"
 
 
 def test_without_its_accelerometers_the_last_burn_ends_by_its_timer_and_the_orbit_meets_the_ground(whole):
