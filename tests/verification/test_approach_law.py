@@ -109,7 +109,7 @@ class Arrival(eqx.Module):
 
 
 @eqx.filter_jit
-def flown(guidance: ApproachGuidance, accel_min_m_s2: float, accel_max_m_s2: float) -> Arrival:
+def flown(guidance: ApproachGuidance, accel_min_m_s2: float, accel_max_m_s2: float, start_m: tuple = START_M) -> Arrival:
     """Flat ground and even gravity, which is the law's own model; thrust within limits, held over a cycle."""
 
     def cycle(now, _):
@@ -123,7 +123,7 @@ def flown(guidance: ApproachGuidance, accel_min_m_s2: float, accel_max_m_s2: flo
         tilt_rad = jnp.arctan2(jnp.hypot(asked.x, asked.y), asked.z)
         return (body, state), (jnp.where(live, asked.norm(), jnp.nan), jnp.where(live, tilt_rad, jnp.nan))
 
-    r_m, v_m_s = vec3(START_M), vec3(START_M_S)
+    r_m, v_m_s = vec3(start_m), vec3(START_M_S)
     ((r, v), _), (thrust, tilt) = jax.lax.scan(cycle, ((r_m, v_m_s), guidance.started(r_m, v_m_s)), None, length=700)
     miss, slip = r - Vec3(0.0, 0.0, END_HEIGHT_M), v - Vec3(0.0, 0.0, END_SPEED_M_S)
     return Arrival(miss.norm(), slip.norm(), thrust, tilt)
@@ -165,3 +165,17 @@ def test_thrust_within_the_landers_limits_is_enough(gain, miss_m, speed_m_s):
     end = flown(approach(gain), *ACCEL_M_S2)
     assert float(end.miss_m) < miss_m
     assert float(end.speed_error_m_s) < speed_m_s
+
+
+# Six kilometres beyond what an even stop reaches.
+FAR_M = (-7500.0, 0.0, 3000.0)
+ZONE_M = 250.0
+
+
+def test_a_place_is_given_up_as_far_as_it_must_be_unless_it_may_give_way_by_so_much_only():
+    """Chased, the target is met to within the zone in which it may give way; else the lander stops kilometres before it."""
+    steep = approach(E_GUIDANCE, 80.0)
+    chasing = eqx.tree_at(lambda g: g.give_way_m, steep, ZONE_M)
+    assert float(flown(steep, *ANY_M_S2, FAR_M).miss_m) > 1000.0
+    assert float(flown(chasing, *ANY_M_S2, FAR_M).miss_m) < ZONE_M + HELD_MISS_M
+    assert flown(chasing, *ANY_M_S2).miss_m == flown(steep, *ANY_M_S2).miss_m  # within reach

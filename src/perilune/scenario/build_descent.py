@@ -9,7 +9,7 @@ import numpy as np
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M
 from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloIgnition, ApolloTarget, ApolloThrottle
-from perilune.fsw.guidance.approach import ApproachGuidance
+from perilune.fsw.guidance.approach import ANYWHERE_M, ApproachGuidance
 from perilune.fsw.guidance.braking import BrakingGuidance
 from perilune.fsw.guidance.gravity_turn import GravityTurn
 from perilune.fsw.guidance.guidance import Guidance
@@ -161,6 +161,7 @@ def _approach(approach: Approach, deceleration_m_s2: float) -> ApproachGuidance 
         time_to_go_min_s=3.0,
         tilt_max_rad=tilt_max_rad,
         dive_m_s2=float(approach.dive_m_s2 or 0.0),
+        give_way_m=ANYWHERE_M if approach.give_way_m is None else float(approach.give_way_m),
     )
 
 

@@ -148,6 +148,10 @@ class Approach(Table):
     dive_m_s2: NonNegative | None = Field(
         default=None, description="the fall may be sped up by it at first and slowed down at last; none: an even fall"
     )
+    give_way_m: NonNegative | None = Field(
+        default=None,
+        description="the place may be given up by so much where the tilt limit leaves no way to it; by any distance, if not given",
+    )
 
 
 class VerticalDescent(Table):

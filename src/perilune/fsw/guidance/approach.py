@@ -30,6 +30,8 @@ def polynomial_accel(k: Scalar, t_go_s: Scalar, miss_m: Vec3, speed_change_m_s: 
 
 # Of the sideways thrust that the tilt limit leaves at hover, this much may be spent on stop and divert together.
 DIVERT_SHARE = 0.7
+# A place that gives way as far as it must: farther than any divert.
+ANYWHERE_M = 1e9
 
 
 class ApproachState(eqx.Module):
@@ -46,6 +48,7 @@ class ApproachGuidance(eqx.Module):
     time_to_go_min_s: Scalar
     tilt_max_rad: Scalar
     dive_m_s2: Scalar = 0.0  # by which the fall may be sped up at first and slowed down at last; 0: never shorter than an even fall
+    give_way_m: Scalar = ANYWHERE_M  # by which the place may be given up; beyond it the target is chased
 
     def init(self) -> ApproachState:
         return ApproachState(time_to_go_s=jnp.zeros(()))
@@ -82,12 +85,16 @@ class ApproachGuidance(eqx.Module):
         return Vec3(level.x, level.y, up_m_s2), t_go_s
 
     def _reachable(self, target_m: Vec3, r_site_m: Vec3, v_site_m_s: Vec3, t_go_s: Scalar, gravity_m_s2: Scalar) -> Vec3:
-        """The target, or as much of the way to it as the tilt limit allows from where an even stop would end: no target is worth a tumble."""
+        """The target, or as much of the way to it as the tilt limit allows from where an even stop would end: no target is worth a tumble.
+
+        A target that may give way by less than that stands there, and is chased.
+        """
         stop_m = r_site_m + v_site_m_s * (0.5 * t_go_s)
         stop_m_s2 = jnp.sqrt(v_site_m_s.x**2 + v_site_m_s.y**2) * jnp.abs(2.0 - self.gain / 6.0) / t_go_s
-        divert_m_s2 = jnp.sqrt((target_m.x - stop_m.x) ** 2 + (target_m.y - stop_m.y) ** 2) * self.gain / t_go_s**2
+        divert_m = jnp.maximum(jnp.sqrt((target_m.x - stop_m.x) ** 2 + (target_m.y - stop_m.y) ** 2), 1e-9)
         allowed_m_s2 = DIVERT_SHARE * gravity_m_s2 * jnp.tan(self.tilt_max_rad)
-        share = jnp.clip((allowed_m_s2 - stop_m_s2) / jnp.maximum(divert_m_s2, 1e-9), 0.0, 1.0)
+        share = jnp.clip((allowed_m_s2 - stop_m_s2) * t_go_s**2 / (self.gain * divert_m), 0.0, 1.0)
+        share = jnp.maximum(share, 1.0 - self.give_way_m / divert_m)
         return Vec3(stop_m.x + (target_m.x - stop_m.x) * share, stop_m.y + (target_m.y - stop_m.y) * share, target_m.z)
 
 
