@@ -183,9 +183,14 @@ def _moments(name: str, result: dict[str, Any]) -> tuple[datetime | None, dateti
         return (None, None) if top is None else (_read(top["detail"]["planned_utc"]), _read(top["utc"]))
     if LET_GO.match(name):
         return None, _of_event("start", result) if burns else None
-    if CRASH_WORDS.match(name):
-        return None, _of_event("contact", result) if result["outcome"] == "crashed" else None
-    return None, next((_of_event(event, result) for words, event in EVENT_WORDS if words.match(name)), None)
+    event = event_of(name)
+    unlike = CRASH_WORDS.match(name) and result["outcome"] != "crashed"
+    return None, None if event is None or unlike else _of_event(event, result)
+
+
+def event_of(name: str) -> str | None:
+    """The event of a flight that the words of a mission file tell of."""
+    return next((event for words, event in (*EVENT_WORDS, (CRASH_WORDS, "contact")) if words.match(name)), None)
 
 
 def _of_burn(burn: dict[str, Any], end: bool) -> tuple[datetime | None, datetime | None]:

@@ -68,10 +68,12 @@ class Flown(NamedTuple):
     track: Track | None = None
     farthest: Farthest | None = None  # of a flight that began near the Earth
     desk: MissionPlan | None = None  # of a whole mission
+    rest: dict[str, Any] | None = None
 
 
 FALL = "from ignition to the ground"
 PROPELLANT, TO_LAST_BURN = "propellant left", "from separation to the last burn"
+AT_REST = "tilt at rest"
 DAY_S = 86400.0
 TOUCHDOWN = "touchdown after the hour that was announced"
 LATITUDE, LONGITUDE = "latitude of the impact", "longitude of the impact"
@@ -92,6 +94,8 @@ def _flown(figure: ObservedFigure, flown: Flown) -> float | None:
         return _of_a_moment(figure.name, figure.utc, flown)
     if figure.name == FARTHEST:
         return None if flown.farthest is None else flown.farthest.distance_km
+    if figure.name == AT_REST:
+        return None if flown.rest is None else flown.rest["tilt_deg"]
     if figure.name == PROPELLANT and flown.track is not None:
         return float(flown.track.propellant_kg[-1])
     if figure.name == TO_LAST_BURN and flown.burns:

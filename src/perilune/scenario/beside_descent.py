@@ -2,14 +2,17 @@
 
 import re
 
-import numpy as np
-
 from perilune.scenario.moments import METRES, Contact, Track, of_moment
 
 SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 SCALES = {**SECONDS, **METRES, "m/s": 1.0, "deg": 1.0}
-AT_TOUCHDOWN = {"speed down at touchdown": "vertical_speed_m_s", "level speed at touchdown": "horizontal_speed_m_s"}
-AT_A_MOMENT = re.compile(r"(height|speed|speed down|level speed) at (?:the (beginning|end) of )?([a-z ]+)")
+AT_TOUCHDOWN = {
+    "speed down at touchdown": "vertical_speed_m_s",
+    "level speed at touchdown": "horizontal_speed_m_s",
+    "tilt at touchdown": "tilt_deg",
+    "distance from the target": "miss_m",
+}
+AT_A_MOMENT = re.compile(r"(height|speed|speed down|level speed|tilt|distance from the target) at (?:the (beginning|end) of )?([a-z ]+)")
 LENGTH = re.compile(r"(?:length of|from) ([a-z -]+?)(?: to ([a-z]+))?")
 
 
@@ -22,27 +25,17 @@ def of_descent(name: str, unit: str, track: Track, contact: Contact) -> float | 
 
 
 def _of_descent(name: str, track: Track, contact: Contact) -> float | None:
-    """In SI units."""
+    """In SI units, or in degrees."""
     if (told := of_moment(name, track, contact)) is not None:
         return told
     if contact is not None and name in AT_TOUCHDOWN:
         return contact[AT_TOUCHDOWN[name]]
-    if contact is not None and name == "distance from the target":
-        return contact["miss_m"]
     if (told := AT_A_MOMENT.fullmatch(name)) is not None:
-        return _at(track, told[1], track.span(told[3]), -1 if told[2] == "end" else 0)
+        span = track.span(told[3])
+        return None if span is None else track.at(told[1], span[-1 if told[2] == "end" else 0])
     if (told := LENGTH.fullmatch(name)) is not None:
         return _lasted(track, told[1], told[2], contact)
     return None
-
-
-def _at(track: Track, what: str, span: tuple[int, int] | None, end: int) -> float | None:
-    if span is None:
-        return None
-    row = span[end]
-    down_m_s, level_m_s = float(track.down_m_s[row]), float(track.level_m_s[row])
-    speed_m_s = float(np.hypot(down_m_s, level_m_s))
-    return {"height": float(track.height_m[row]), "speed": speed_m_s, "speed down": down_m_s, "level speed": level_m_s}[what]
 
 
 def _lasted(track: Track, since: str, until: str | None, contact: Contact) -> float | None:

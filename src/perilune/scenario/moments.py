@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from perilune.constants import RADIUS_MOON_M
 from perilune.wire.telemetry import Mode
 
 # Below this much propellant the tanks count as empty.
 EMPTY_KG = 0.5
-AT_HEIGHT = re.compile(r"^speed at ([\d.]+) (m|km)\b")
+AT_HEIGHT = re.compile(r"^(speed|speed down|level speed|tilt|distance from the target) at ([\d.]+) (m|km)\b")
 METRES = {"m": 1.0, "km": 1e3}
 
 # Channels of a record that a track is made of, in its order.
@@ -20,6 +21,8 @@ CHANNELS = (
     "truth/vertical_speed_m_s",
     "truth/horizontal_speed_m_s",
     "truth/propellant_kg",
+    "truth/tilt_deg",
+    "truth/r_site_m",
     "downlink/altitude_m",
     "downlink/altimeter_fresh",
 )
@@ -36,6 +39,8 @@ class Track(NamedTuple):
     down_m_s: np.ndarray
     level_m_s: np.ndarray
     propellant_kg: np.ndarray
+    tilt_deg: np.ndarray
+    r_site_m: np.ndarray  # east, north, up
     believed_m: np.ndarray
     ranged: np.ndarray  # whether a range was heard
 
@@ -58,11 +63,8 @@ class Track(NamedTuple):
         after = min(int(rows[-1]) + 1, len(self.time_s) - 1)
         return int(rows[0]), int(rows[0]) if words == "ignition" else after
 
-    def speed_m_s(self, row: int | None) -> float | None:
-        return None if row is None else float(np.hypot(self.down_m_s[row], self.level_m_s[row]))
-
-    def height_at_m(self, row: int | None) -> float | None:
-        return None if row is None else float(self.height_m[row])
+    def at(self, what: str, row: int | None) -> float | None:
+        return None if row is None else AT_A_ROW[what](self, row)
 
 
 def track_of(time_s: np.ndarray, channels: Mapping[str, np.ndarray]) -> Track | None:
@@ -71,10 +73,24 @@ def track_of(time_s: np.ndarray, channels: Mapping[str, np.ndarray]) -> Track | 
 
 
 def of_moment(name: str, track: Track, contact: Contact) -> float | None:
-    """The figure in SI units; None if the name tells of something else, or this flight did not come so far."""
-    if height := AT_HEIGHT.match(name):
-        return track.speed_m_s(track.first(track.height_m <= float(height[1]) * METRES[height[2]]))
+    """The figure in SI units, or in degrees; None if the name tells of something else, or this flight did not come so far."""
+    if told := AT_HEIGHT.match(name):
+        return track.at(told[1], track.first(track.height_m <= float(told[2]) * METRES[told[3]]))
     return FIGURES[name](track, contact) if name in FIGURES else None
+
+
+AT_A_ROW: dict[str, Callable[[Track, int], float]] = {
+    "height": lambda track, row: float(track.height_m[row]),
+    "speed": lambda track, row: float(np.hypot(track.down_m_s[row], track.level_m_s[row])),
+    "speed down": lambda track, row: float(track.down_m_s[row]),
+    "level speed": lambda track, row: float(track.level_m_s[row]),
+    "tilt": lambda track, row: float(track.tilt_deg[row]),
+    "distance from the target": lambda track, row: _along_the_ground_m(*track.r_site_m[row]),
+}
+
+
+def _along_the_ground_m(east_m: float, north_m: float, up_m: float) -> float:
+    return RADIUS_MOON_M * float(np.arctan2(np.hypot(east_m, north_m), RADIUS_MOON_M + up_m))
 
 
 def _held_for_zero(track: Track) -> int | None:
@@ -106,9 +122,9 @@ def _impact_speed(track: Track, contact: Contact) -> float | None:
 
 
 FIGURES: dict[str, Callable[[Track, Contact], float | None]] = {
-    "height of the first valid range": lambda track, _: track.height_at_m(_first_range(track)),
-    "speed at the first valid range": lambda track, _: track.speed_m_s(_first_range(track)),
-    "true height when the software held it for zero": lambda track, _: track.height_at_m(_held_for_zero(track)),
+    "height of the first valid range": lambda track, _: track.at("height", _first_range(track)),
+    "speed at the first valid range": lambda track, _: track.at("speed", _first_range(track)),
+    "true height when the software held it for zero": lambda track, _: track.at("height", _held_for_zero(track)),
     "from that moment to empty tanks": _from_zero_to_empty,
     "from empty tanks to the ground": _from_empty_to_ground,
     "distance of the impact from the target": lambda _, contact: None if contact is None else contact["miss_m"],

@@ -60,6 +60,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
     file = plan.file
     fate, why, told = _judged(plan, verdict, story)
     contact = contact_of(plan, verdict) if bool(verdict.touched) else None
+    rest = rest_of(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None
     return {
         "schema": 1,
         "mission": file.name,
@@ -72,7 +73,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
         "cause": story.stuck or _fallen(plan, verdict, story.phases) or why,
         "phase": Mode(int(channels["downlink/mode"][-1])).name.lower(),
         "contact": contact,
-        "rest": _rest(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None,
+        "rest": rest,
         **told,
         "propellant_left_kg": float(channels["truth/propellant_kg"][-1]),
         "events": _events(plan, verdict, story),
@@ -90,6 +91,7 @@ def outcome_of(plan: Flightplan, verdict: Verdict, story: Story, asked: dict[str
                 track_of(time_s, channels),
                 farthest(story.coasts),
                 story.desk,
+                rest,
             ),
         ),
     }
@@ -235,7 +237,7 @@ def contact_of(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _rest(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
+def rest_of(plan: Flightplan, verdict: Verdict) -> dict[str, Any]:
     return {"utc": plan.epoch.after(float(verdict.end_met_s)).utc(), "tilt_deg": float(np.degrees(verdict.end_tilt_rad))}
 
 
