@@ -12,6 +12,9 @@ import jax
 jax.config.update("jax_enable_x64", True)
 
 import perilune  # noqa: E402
+from perilune.campaign.statistics import wilson_interval  # noqa: E402
+
+GOOD = ("landed", "in_orbit")
 
 HEAD = f"{'':32}{'planned s':>10}{'ordered s':>10}{'flown s':>10}{'orbit after, km':>22}"
 
@@ -24,10 +27,15 @@ def main() -> None:
     asked.add_argument("--keep", type=Path, default=None, help="keep plans and programs there for the next seed")
     words = asked.parse_args()
     for name in words.missions:
+        fates = []
         for seed in range(words.first, words.first + words.seeds):
             began = time.process_time()
             flight = perilune.fly(name, seed=seed, keep_in=words.keep)
             tell(flight.outcome, time.process_time() - began)
+            fates.append(flight.outcome["outcome"])
+        good = sum(fate in GOOD for fate in fates)
+        low, high = wilson_interval(good, len(fates))
+        print(f"\n{name}: {good} of {len(fates)} in the orbit, or on the ground, as was wanted ({100 * low:.1f} to {100 * high:.1f} %)")
 
 
 def tell(outcome: dict, cpu_s: float) -> None:

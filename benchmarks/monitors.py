@@ -27,15 +27,17 @@ from perilune.sim.mission import MissionState
 from perilune.sim.outcome import Outcome
 from perilune.wire.telemetry import Mode
 
-# The fault that each monitor is there for, of a size at which it matters.
-FAULTS = {
-    Monitor.ATTITUDE_DIVERGED: ("engine.misaligned.0:0.2@phase=braking+60",),
-    Monitor.PROPELLANT_LOW: ("propellant.leak:0.5@phase=braking",),
-    Monitor.WEAK_THRUST: ("engine.thrust-loss.all:0.7@phase=braking+60",),
-    Monitor.SILENT_ACCELEROMETERS: ("accelerometer.dead@phase=braking",),
-    Monitor.BURN_TOO_LONG: ("accelerometer.dead@phase=burn+0..150",),
-    Monitor.GROUND_MISSING: ("altimeter.bias:-500@phase=braking", "velocimeter.dead"),
-}
+# The faults that each monitor is there for, of a size at which they matter.
+FAULTS = (
+    (Monitor.ATTITUDE_DIVERGED, ("engine.misaligned.0:0.2@phase=braking+60",)),
+    (Monitor.PROPELLANT_LOW, ("propellant.leak:0.5@phase=braking",)),
+    (Monitor.WEAK_THRUST, ("engine.thrust-loss.all:0.7@phase=braking+60",)),
+    (Monitor.SILENT_ACCELEROMETERS, ("accelerometer.dead@phase=braking",)),
+    (Monitor.SILENT_ACCELEROMETERS, ("accelerometer.frozen@phase=braking+60",)),
+    (Monitor.SILENT_ACCELEROMETERS, ("accelerometer.frozen.z@phase=braking+60",)),
+    (Monitor.BURN_TOO_LONG, ("accelerometer.dead@phase=burn+0..150",)),
+    (Monitor.GROUND_MISSING, ("altimeter.bias:-500@phase=braking", "velocimeter.dead")),
+)
 # Where main engines give a quarter of the thrust, and a ring of pulsed ones the rest, its ring is what fails.
 OF_A_RING = {
     Monitor.ATTITUDE_DIVERGED: ("thruster.stuck-off.0@phase=braking+60",),
@@ -69,10 +71,10 @@ def main() -> None:
     for name in asked.missions:
         plan = watched(name, {})
         clean(plan, asked.clean, asked.width)
-        for monitor in FAULTS:
+        for monitor, faults in faults_of(plan):
             late = monitor is Monitor.BURN_TOO_LONG
             if not late or plan.file.flight_software.orbit_burn is not None:
-                caught(watched(name, LATE_TIMER) if late else plan, monitor, asked.seeds)
+                caught(watched(name, LATE_TIMER) if late else plan, monitor, faults, asked.seeds)
 
 
 def watched(name: str, settings: dict) -> Flightplan:
@@ -80,9 +82,9 @@ def watched(name: str, settings: dict) -> Flightplan:
     return build(file, entry=file.phases[0].entry)
 
 
-def fault_of(plan: Flightplan, monitor: Monitor) -> tuple[str, ...]:
+def faults_of(plan: Flightplan) -> list[tuple[Monitor, tuple[str, ...]]]:
     ring = any(group.layout == "axial_ring" and "braking" in group.thrust_in for group in plan.file.thrusters)
-    return (FAULTS | OF_A_RING if ring else FAULTS)[monitor]
+    return [(monitor, OF_A_RING.get(monitor, faults) if ring else faults) for monitor, faults in FAULTS]
 
 
 def clean(plan: Flightplan, seeds: int, width: int) -> None:
@@ -103,9 +105,8 @@ def clean(plan: Flightplan, seeds: int, width: int) -> None:
     print(f"  {'an engine lost':<24}{share(told.lost.max(axis=1))}", flush=True)
 
 
-def caught(plan: Flightplan, monitor: Monitor, seeds: int) -> None:
+def caught(plan: Flightplan, monitor: Monitor, faults: tuple[str, ...], seeds: int) -> None:
     """It matters where the lander is lost when nobody acts; missing ground, where by the margin of the monitor there is none."""
-    faults = fault_of(plan, monitor)
     left, helped = (flown(acting(plan, acts), rows_of(faults), seeds, seeds) for acts in (None, monitor))
     rose, matters = left.raised[:, monitor], ~left.landed
     if monitor is Monitor.GROUND_MISSING:
@@ -129,7 +130,7 @@ def acting(plan: Flightplan, monitor: Monitor | None) -> Flightplan:
 
 def flown(plan: Flightplan, rows: tuple[FaultRow, ...], seeds: int, width: int) -> Told:
     """All by one program, made for the kinds of fault of all monitors."""
-    kinds = frozenset(row.kind for monitor in FAULTS for row in rows_of(fault_of(plan, monitor)))
+    kinds = frozenset(row.kind for _, faults in faults_of(plan) for row in rows_of(faults))
     batches = []
     for first in range(0, seeds, width):
         fleet = with_faults(fleet_of(plan.mission, plan.spread, jnp.arange(first, first + width)), [rows] * width, kinds)

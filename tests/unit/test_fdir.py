@@ -22,6 +22,7 @@ MONITORS = Monitors(
     gauge_share=jnp.asarray(0.5),
     gauge_margin_kg=jnp.asarray(5.0),
     accel_share_min=jnp.asarray(0.5),
+    repeats_max=jnp.asarray(30.0),
     burn_time_factor=jnp.asarray(1.2),
     ground_margin_m=jnp.asarray(50.0),
 )
@@ -124,6 +125,28 @@ def test_the_velocity_counted_in_place_of_silence_is_what_was_ordered_in_all(rea
         counted += float(believed.delta_v_body_m_s.z)
         state = MONITORS.step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, given))
     assert counted == pytest.approx(0.2 * (CONFIRM + 3))
+
+
+def one_frozen(cycles: int) -> tuple[MonitorState, ImuReading]:
+    """The accelerometer along the thrust repeats itself, the others do not."""
+    state = MONITORS.init()
+    for cycle in range(cycles + 1):
+        reading = ImuReading(vec3((1e-3 * cycle, -1e-3 * cycle, 0.1)), zero_vec3(), FLAG)
+        state = MONITORS.step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, reading.delta_v_body_m_s))
+    return state, reading
+
+
+def test_one_frozen_accelerometer_is_told_by_more_repeats_than_noise_allows():
+    assert not bool(one_frozen(30 + CONFIRM - 1)[0].raised[Monitor.SILENT_ACCELEROMETERS])
+    assert bool(one_frozen(30 + CONFIRM)[0].raised[Monitor.SILENT_ACCELEROMETERS])
+
+
+def test_of_one_frozen_accelerometer_alone_the_ordered_velocity_is_counted():
+    """With what was missed since it froze, at once; the others are still believed."""
+    state, reading = one_frozen(30 + CONFIRM)
+    believed = MONITORS.believed(state, reading, vec3((0.0, 0.0, 0.2))).delta_v_body_m_s
+    assert (believed.x, believed.y) == (reading.delta_v_body_m_s.x, reading.delta_v_body_m_s.y)
+    assert float(believed.z) == pytest.approx(0.2 + 0.1 * (30 + CONFIRM))
 
 
 def test_accelerometers_that_speak_are_believed():

@@ -7,11 +7,12 @@ most landers that were lost had seen what killed them.
 import enum
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from perilune.math.batching import computed_once
-from perilune.math.vector import Vec3, select, zero_vec3
+from perilune.math.vector import Vec3, zero_vec3
 from perilune.types import Flag, Scalar
 from perilune.wire.measurements import ImuReading
 
@@ -30,7 +31,9 @@ class Monitor(enum.IntEnum):
     ATTITUDE_DIVERGED = 1  # the axis is off its aim by more than a turn explains; acts: no thrust until it is back
     PROPELLANT_LOW = 2  # may not last to the ground; acts: straight down from here
     WEAK_THRUST = 3  # less counted than ordered; it only reports
-    SILENT_ACCELEROMETERS = 4  # thrust ordered, and readings that never change, as zeros do; acts: ordered thrust is counted instead
+    SILENT_ACCELEROMETERS = (
+        4  # thrust ordered, and readings that never change, of all or for long of one; acts: ordered thrust is counted instead
+    )
     BURN_TOO_LONG = 5  # acts: the burn ends
     GROUND_MISSING = 6  # sinks on where the ground is believed to be, and nothing touches; acts: refused ranges are heard again
 
@@ -39,6 +42,7 @@ class MonitorState(eqx.Module):
     count: Float[Array, " monitors"]
     raised: Bool[Array, " monitors"]  # ever
     delta_v_body_m_s: Vec3  # of the last cycle
+    repeats: Vec3  # cycles in a row in which each accelerometer has read the same, thrust being ordered
     aim_lci: Vec3  # of the last cycle; zero before the first
     sunk_m: Scalar  # near the ground as believed, or below it
     excused_rad: Scalar  # of the error: what the aim's own turning made, less what a lander that follows has closed since
@@ -79,6 +83,7 @@ class Monitors(eqx.Module):
     gauge_share: Scalar  # of its first reading's excess over the load that is the gauge's own
     gauge_margin_kg: Scalar  # by which it may still read long; counted while the last descent is still to come
     accel_share_min: Scalar  # of the ordered acceleration that must be counted
+    repeats_max: Scalar  # that a sound accelerometer's noise allows
     burn_time_factor: Scalar  # of its expected duration that a burn may take
     ground_margin_m: Scalar  # that it may sink on near the ground, beyond the last metres
     cycle_s: Scalar
@@ -86,11 +91,14 @@ class Monitors(eqx.Module):
 
     def init(self) -> MonitorState:
         zero = jnp.zeros(())
-        return MonitorState(jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), zero, zero, zero)
+        return MonitorState(
+            jnp.zeros(len(Monitor)), jnp.zeros(len(Monitor), dtype=bool), zero_vec3(), zero_vec3(), zero_vec3(), zero, zero, zero
+        )
 
     def step(self, state: MonitorState, view: MonitorView) -> MonitorState:
         ordered = view.accel_ordered_m_s2 > ORDERED_MIN_M_S2
-        same = (view.delta_v_body_m_s - state.delta_v_body_m_s).norm_squared() == 0.0
+        repeats = self._repeats(state, view, ordered)
+        fewest, most = (extreme(jnp.stack(repeats.components())) for extreme in (jnp.min, jnp.max))
         off_rad = computed_once(_apart_rad(view.axis_lci, view.aim_lci))
         excused_rad = self._excused_rad(state, view, off_rad)
         near = view.descending & (view.height_m < NEAR_GROUND_M)
@@ -103,14 +111,20 @@ class Monitors(eqx.Module):
                 view.flying & (off_rad - excused_rad > self.attitude_error_max_rad),
                 view.propellant_kg - gauge_long_kg < self._least_kg(view),
                 ordered & (view.accel_counted_m_s2 < self.accel_share_min * view.accel_ordered_m_s2),
-                ordered & same,
+                (fewest > 0.0) | (most > self.repeats_max),
                 view.burning & (view.burn_age_s > self.burn_time_factor * view.burn_expected_s),
                 sunk_m > NEAR_GROUND_M + self.ground_margin_m,
             ]
         )
         count = jnp.where(condition, state.count + 1.0, 0.0)
         raised = state.raised | (count >= self.confirm_cycles)
-        return MonitorState(count, raised, view.delta_v_body_m_s, view.aim_lci, sunk_m, excused_rad, gauge_long_kg)
+        return MonitorState(count, raised, view.delta_v_body_m_s, repeats, view.aim_lci, sunk_m, excused_rad, gauge_long_kg)
+
+    def _repeats(self, state: MonitorState, view: MonitorView, ordered: Flag) -> Vec3:
+        def longer(now: Scalar, before: Scalar, repeats: Scalar) -> Scalar:
+            return jnp.where(ordered & (now == before), repeats + 1.0, 0.0)
+
+        return jax.tree.map(longer, view.delta_v_body_m_s, state.delta_v_body_m_s, state.repeats)
 
     def _least_kg(self, view: MonitorView) -> Scalar:
         """In the last metres what suffices for them is enough."""
@@ -136,15 +150,20 @@ class Monitors(eqx.Module):
         return self.acting(state, monitor) & (state.count[monitor] % self.confirm_cycles[monitor] < every_cycles)
 
     def believed(self, state: MonitorState, imu: ImuReading, ordered_body_m_s: Vec3) -> ImuReading:
-        """The reading, or, from accelerometers that are silent, the velocity that the ordered thrust gives in a cycle.
+        """The reading, or, of accelerometers that are silent, the velocity that the ordered thrust gives in a cycle.
 
         What was ordered while silence was being confirmed is made up for in the first such cycle.
         """
-        silent = self.acting(state, Monitor.SILENT_ACCELEROMETERS)
+        acting = self.acting(state, Monitor.SILENT_ACCELEROMETERS)
         confirm = self.confirm_cycles[Monitor.SILENT_ACCELEROMETERS]
-        missed = jnp.where(state.count[Monitor.SILENT_ACCELEROMETERS] == confirm, confirm, 0.0)
-        made_up = ordered_body_m_s + (ordered_body_m_s - imu.delta_v_body_m_s) * missed
-        return eqx.tree_at(lambda i: i.delta_v_body_m_s, imu, select(silent, made_up, imu.delta_v_body_m_s))
+        first = state.count[Monitor.SILENT_ACCELEROMETERS] == confirm
+
+        def counted(read_m_s: Scalar, ordered_m_s: Scalar, repeats: Scalar) -> Scalar:
+            missed_m_s = jnp.where(first, (ordered_m_s - read_m_s) * repeats, 0.0)
+            return jnp.where(acting & (repeats >= confirm), ordered_m_s + missed_m_s, read_m_s)
+
+        delta_v_body_m_s = jax.tree.map(counted, imu.delta_v_body_m_s, ordered_body_m_s, state.repeats)
+        return eqx.tree_at(lambda i: i.delta_v_body_m_s, imu, delta_v_body_m_s)
 
 
 def _apart_rad(a: Vec3, b: Vec3) -> Scalar:

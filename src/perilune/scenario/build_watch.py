@@ -21,6 +21,8 @@ NEAR_M = 0.05
 # Of monitors, where the file says nothing.
 BURN_TIME_FACTOR = 1.15
 GROUND_MARGIN_M = 50.0
+# Chance that a sound accelerometer repeats itself for so long that it counts as frozen. Of 1,000 flights with 1e4 such runs each, one in 1,000 has an alarm.
+FROZEN_CHANCE = 1e-10
 # By so many sigmas the gauge may read long.
 GAUGE_SIGMAS = 2.0
 
@@ -104,7 +106,25 @@ def monitors(file: MissionFile) -> Monitors:
         gauge_share=gauge_share,
         gauge_margin_kg=GAUGE_SIGMAS * gauge_sigma_kg,
         accel_share_min=float(settings.accel_share_min),
+        repeats_max=repeats_max(file),
     )
+
+
+def repeats_max(file: MissionFile) -> float:
+    """Cycles for which a sound accelerometer may read the same.
+
+    **Model.** What is left over each count walks by the noise of a cycle, and the reading stays the same while that walk stays within the
+    width of a count: at the slowest, without drift, `exp(-pi^2 s^2 / (2 w^2))` of the runs last another cycle, s the noise and w the width,
+    made wider at either end by the 0.583 s by which a walk in steps overshoots.
+    **Reference.** Siegmund, "Corrected Diffusion Approximations in Certain Random Walk Problems", Adv. Appl. Prob. 11 (1979), has the 0.583.
+    """
+    triad = imu_of(file.sensors).accelerometers
+    noise = float(triad.random_walk_per_sqrt_s) * math.sqrt(float(file.flight_software.cycle_s)) / float(triad.quantum)
+    noise *= float(file.belief.sensor_sigma_scale or 1.0)
+    if noise == 0.0:
+        return math.inf
+    width = 1.0 + 2.0 * 0.583 * noise
+    return -math.log(FROZEN_CHANCE) * 2.0 * (width / (math.pi * noise)) ** 2
 
 
 def _gauge(file: MissionFile) -> tuple[float, float]:
