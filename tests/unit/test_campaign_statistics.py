@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from perilune.campaign.answers import first_order, rank_correlations
+from perilune.campaign.answers import SOBOL_SCREENED_MIN, first_order, rank_correlations
+from perilune.campaign.design import _sobol
 from perilune.campaign.indices import ALL_ELSE, total_indices
 from perilune.campaign.statistics import CONFIDENCE, ellipse_of, paired, quantile, wilson_interval
 
@@ -106,6 +107,17 @@ def test_indices_of_the_ishigami_function():
     index, within = first_order(values, np.sin(x) + 7.0 * np.sin(y) ** 2 + 0.1 * z**4 * np.sin(x))
     assert np.all(np.abs(index - ISHIGAMI) < INDEX)
     assert np.all(within < INDEX)
+
+
+def columns_tied_beyond_chance(cases: int, inputs: int = 103) -> int:
+    """Of a Sobol sequence: pairs whose correlation would come by chance, with independent columns, once in twenty such sequences."""
+    correlations = np.corrcoef(_sobol(7, inputs, 0, cases).T)[np.triu_indices(inputs, 1)]
+    return int(np.sum(np.abs(correlations) > stats.norm.isf(0.025 / len(correlations)) / np.sqrt(cases - 1.0)))
+
+
+def test_a_sobol_sequence_ties_no_inputs_to_each_other_where_they_are_told_of():
+    assert columns_tied_beyond_chance(64) > 10
+    assert columns_tied_beyond_chance(SOBOL_SCREENED_MIN) == 0
 
 
 def test_of_few_failures_the_interval_of_an_index_is_not_told_and_nothing_is_warned_of():

@@ -129,7 +129,8 @@ def _flown(squadron: Squadron, folder: Path, how: How) -> Campaign:
     with crew_of(squadron, table, how) as crew:
         standing = run(squadron.asked, table, crew, how.watch)
     histories = kept_histories(squadron, folder, how.tell)
-    told = answers(squadron.file, squadron.inputs, Rows(table, TOLD, [each.column for each in squadron.inputs]))
+    rows = Rows(table, TOLD, [each.column for each in squadron.inputs])
+    told = answers(squadron.file, squadron.inputs, rows, squadron.asked.design)
     about = {"schema": 1, "mission": squadron.file.name, **squadron.asked.model_dump(exclude={"mission", "cases", "histories"})}
     result = {
         **about,

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse
 from matplotlib.ticker import FuncFormatter
 
+from perilune.campaign.answers import SCREENED_MIN, SOBOL_SCREENED_MIN
 from perilune.campaign.statistics import wilson_interval
 from perilune.campaign.table import Columns
 from perilune.report.relief import ReliefMap, shade
@@ -212,7 +213,7 @@ def _touchdown_note(result: dict[str, Any]) -> str:
 def _sensitivity(result: dict[str, Any]) -> str:
     told = {name: each for name, each in result["sensitivity"].items() if name not in ("along_m", "across_m")}
     if not told:
-        return "<p>Too few flights to tell.</p>"
+        return f"<p>Too few flights to tell: {SCREENED_MIN} are needed, of a Sobol sequence {SOBOL_SCREENED_MIN:,}, since fewer tie inputs to each other.</p>"
     columns, rows = 2, -(-len(told) // 2)
     with drawing(columns=columns, rows=rows, height_in=2.1 * rows) as (figure, panels):
         for axes, (name, each) in zip(panels, told.items(), strict=False):
