@@ -50,6 +50,12 @@ def test_the_table_holds_every_case_once_and_as_it_was_flown(whole):
         assert np.array_equal(np.concatenate([part[name] for part in expected]), column, equal_nan=column.dtype.kind == "f"), name
 
 
+def test_a_column_that_is_not_there_is_refused_by_its_name(tmp_path):
+    flown(tmp_path, CASES)
+    with pytest.raises(ScenarioError, match="the table has no column 'landd'; did you mean landed"):
+        CaseTable(tmp_path).read(("case", "landd"))
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_table_is_the_same_whoever_flies(tmp_path, whole, workers):
     flown(tmp_path, CASES, workers, pause_s=0.001)

@@ -7,6 +7,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
+from perilune.scenario.errors import ScenarioError, nearest
+
 CASES = "cases"
 Columns = dict[str, np.ndarray]
 BLOCK = 16  # columns that are read at a time
@@ -60,8 +62,14 @@ class CaseTable:
                 path.unlink()
 
     def read(self, columns: Sequence[str] = ()) -> Columns:
-        """Of all cases in order; without names every column."""
-        return read(sorted(self.folder.glob("*.parquet")), columns)
+        """Of all cases in order; without names every column. ScenarioError for a name that the table does not have."""
+        paths = sorted(self.folder.glob("*.parquet"))
+        try:
+            return read(paths, columns)
+        except duckdb.BinderException:
+            there = _names(paths)
+            strange = next(name for name in columns if name not in there)
+            raise ScenarioError(f"the table has no column '{strange}'; {nearest(strange, there)}") from None
 
 
 class Rows(Mapping[str, np.ndarray]):
@@ -95,6 +103,12 @@ def read(paths: Sequence[Path], columns: Sequence[str] = ()) -> Columns:
     return {
         name: np.ma.filled(column, np.nan) if isinstance(column, np.ma.MaskedArray) else np.asarray(column) for name, column in rows.items()
     }
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    with duckdb.connect() as database:
+        told = database.execute("SELECT * FROM read_parquet(?) LIMIT 0", [[str(path) for path in paths]]).description or []
+    return [name for name, *_ in told]
 
 
 def _quoted(path: Path) -> str:

@@ -181,4 +181,5 @@ def replay_shown(result: dict[str, Any]) -> list[RenderableType]:
     )
     words = f"recorded by XLA from the campaign's own states, every {record['ticks_between_states']} ticks; until the next the two part by "
     words += f"{record['apart_median_m']:.1g} m in the median, {record['apart_m']:.1g} m at most"
-    return [f"case {result['case']}, seed {row['seed']}: {row['outcome']} {row['reason']}".rstrip(), same, words]
+    why = "" if row["reason"] in ("", row["outcome"]) else f": {row['reason']}"
+    return [f"case {result['case']}, seed {row['seed']}: {row['outcome']}{why}", same, words]

@@ -211,7 +211,7 @@ def _touchdown_note(result: dict[str, Any]) -> str:
 
 
 def _sensitivity(result: dict[str, Any]) -> str:
-    told = {name: each for name, each in result["sensitivity"].items() if name not in ("along_m", "across_m")}
+    told = result["sensitivity"]
     if not told:
         return f"<p>Too few flights to tell: {SCREENED_MIN} are needed, of a Sobol sequence {SOBOL_SCREENED_MIN:,}, since fewer tie inputs to each other.</p>"
     columns, rows = 2, -(-len(told) // 2)
@@ -242,7 +242,7 @@ def _screen(axes: Axes, name: str, told: dict[str, Any]) -> None:
 def _sensitivity_note() -> str:
     return (
         "For each response the six inputs of the largest rank correlation (its sign behind the name; in the grey band it may be chance), with their "
-        "first-order Sobol indices on the ranks of the response and their 95 % intervals. What the indices leave is noise in flight, the ground, and inputs together."
+        "first-order Sobol indices on the ranks of the response and their 95 % intervals (no line where too few flights differ to tell). What the indices leave is noise in flight, the ground, and inputs together."
     )
 
 
