@@ -123,7 +123,9 @@ def of_batch(file: LanderFile, seeds: range) -> Iterator[Told]:
 
 
 def told_of(plan: Flightplan, verdict, time_s: np.ndarray, record: dict[str, np.ndarray]) -> Told:
-    fate = Outcome(int(verdict.outcome))
+    fate, over_s = Outcome(int(verdict.outcome)), float(verdict.end_met_s)
+    aloft = time_s <= (over_s or np.inf)  # the record goes on until the last of the batch is down
+    time_s, record = time_s[aloft], {name: rows[aloft] for name, rows in record.items()}
     contact = contact_of(plan, verdict) if bool(verdict.touched) else None
     rest = rest_of(plan, verdict) if fate in (Outcome.LANDED, Outcome.TIPPED_OVER) else None
     flown = Flown(time_s, record["downlink/mode"], contact, plan.burn, track=track_of(time_s, record), rest=rest)
