@@ -21,7 +21,7 @@ NEAR_M = 0.05
 # Of monitors, where the file says nothing.
 BURN_TIME_FACTOR = 1.15
 GROUND_MARGIN_M = 50.0
-# Chance that a sound accelerometer repeats itself for so long that it counts as frozen. Of 1,000 flights with 1e4 such runs each, one in 1,000 has an alarm.
+# Chance that a run of equal readings of a sound accelerometer is so long that it counts as frozen: 1e-3 in 1,000 flights of 1e4 runs each.
 FROZEN_CHANCE = 1e-10
 # By so many sigmas the gauge may read long.
 GAUGE_SIGMAS = 2.0
