@@ -12,7 +12,7 @@ from perilune.constants import RADIUS_EARTH_M, RADIUS_MOON_M
 from perilune.report import style
 from perilune.report.window_figure import window_figure, window_map
 from perilune.trajectory.flightpath import MissionPlan
-from perilune.trajectory.orbit_files import Segment, segments
+from perilune.trajectory.orbit_files import Segment
 
 KM, MM = 1e-3, 1e-6  # kilometres and megametres in a metre
 DAY_S = 86400.0
@@ -69,9 +69,9 @@ def _from_above(axes: Axes, plan: MissionPlan, r_m: np.ndarray, r_moon_m: np.nda
     axes.legend(loc="upper left")
 
 
-def lunar_orbits(plan: MissionPlan) -> Figure:
-    """Arrival and orbits in the plane of the orbit, and heights over the mean sphere."""
-    rows = [segment for segment in segments(plan) if segment.centre == "moon"]
+def lunar_orbits(plan: MissionPlan, rows: list[Segment]) -> Figure:
+    """Arrival and orbits in the plane of the orbit, and heights over the mean sphere; `rows` of every arc."""
+    rows = [segment for segment in rows if segment.centre == "moon"]
     arriving = next(segment for segment in rows if segment.name.startswith("lunar orbit insertion"))
     plane = _plane(arriving.r_m[0], arriving.v_m_s[0])
     with style.drawing(columns=2, height_in=4.6) as (figure, (left, right)):

@@ -12,10 +12,9 @@ from rich.text import Text
 
 from perilune.report.history import FARTHEST, LET_GO, burn_told, later, planned_cells
 from perilune.report.plan_figures import earth_moon, launch_windows, lunar_orbits
-from perilune.scenario.plan import PlannedMission, beside, cut_short, write_plan
+from perilune.scenario.plan import PlannedMission, beside, cut_short, write_orbit_files
 from perilune.trajectory.flightpath import MissionPlan, Orbit, PlannedBurn, Reserve, moment
-
-FIGURES = {"earth-moon": earth_moon, "lunar-orbits": lunar_orbits, "launch-windows": launch_windows}
+from perilune.trajectory.orbit_files import segments
 
 
 def plan_result(planned: PlannedMission) -> dict[str, Any]:
@@ -154,10 +153,12 @@ def _told(orbit: dict[str, Any]) -> str:
 
 def write_plan_folder(planned: PlannedMission, result: dict[str, Any], folder: Path) -> dict[str, str]:
     """Figures, orbit message, kernel and the plan itself; their paths by kind."""
-    paths = write_plan(planned, folder)
-    for name, draw in FIGURES.items():
+    plan, rows = planned.plan, segments(planned.plan)
+    paths = write_orbit_files(plan.order.name, rows, folder)
+    figures = {"earth-moon": earth_moon(plan), "lunar-orbits": lunar_orbits(plan, rows), "launch-windows": launch_windows(plan)}
+    for name, figure in figures.items():
         paths[name] = str(folder / f"{name}.png")
-        draw(planned.plan).savefig(paths[name], dpi=150)
+        figure.savefig(paths[name], dpi=150)
     paths["plan"] = str(folder / "plan.json")
     Path(paths["plan"]).write_text(json.dumps({**result, "files": paths}, indent=2), encoding="utf-8")
     return paths

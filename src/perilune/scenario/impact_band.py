@@ -93,7 +93,17 @@ class _Secant(eqx.Module):
     thrust_n: Scalar
     thrust_before_n: Scalar
     missed_before_m: Scalar
-    after: Orbit  # of the burn with the thrust before
+    apoapsis_before_m: Scalar  # after the planned burn, with the thrust before
+    after: _Burning  # the burn made last
+
+
+class _Met(NamedTuple):
+    """Parts of a step: the last over the ground, the first below it, and the one looked at last, with its place."""
+
+    above_s: Scalar
+    below_s: Scalar
+    part_s: Scalar
+    r_lfme_m: Vec3
 
 
 class _Fall(eqx.Module):
@@ -231,8 +241,8 @@ def fates(world: World, given: Given, rows: Float[Array, "burns 3"]) -> dict[str
 
 def _fate(world: World, given: Given, start_s: Scalar, arguments_rad: Float[Array, "2"]) -> dict[str, Scalar | Flag]:
     orbit = _on_ellipse(world, start_s, given, arguments_rad)
-    thrust_n, planned = _planned(world, given, orbit, start_s)
-    flown = _burnt(world, given, (orbit, start_s, given.flown_s), thrust_n)
+    burns = _planned_and_flown(world, given, orbit, start_s)
+    thrust_n, flown = burns.thrust_before_n, burns.after
     off_s = start_s + given.flown_s
     fall = _fallen(world, given, flown.orbit, start_s)
     since_s, r_lfme_m = _ground_met(world, given, fall, off_s)
@@ -243,7 +253,7 @@ def _fate(world: World, given: Given, start_s: Scalar, arguments_rad: Float[Arra
     return {
         "thrust_n": thrust_n,
         "delta_v_m_s": -given.exhaust_m_s * jnp.log(flown.mass_kg / given.mass_kg),
-        "apoapsis_altitude_km": (_apses_m(planned)[1] - RADIUS_MOON_M) / 1e3,
+        "apoapsis_altitude_km": (burns.apoapsis_before_m - RADIUS_MOON_M) / 1e3,
         "seen": fall.seen & _earth_seen(world, start_s, orbit.r_lci_m) & _earth_seen(world, off_s, flown.orbit.r_lci_m),
         "struck": fall.struck,
         "after_ignition_s": after_s,
@@ -288,20 +298,28 @@ def _burnt(world: World, given: Given, burn: tuple[Orbit, Scalar, Scalar], thrus
     return jax.lax.fori_loop(0, BURN_STEPS, one, _Burning(orbit, given.mass_kg))
 
 
-def _planned(world: World, given: Given, orbit: Orbit, start_s: Scalar) -> tuple[Scalar, Orbit]:
-    """The thrust (N) with which the planned burn leads where it was to, and the orbit after it; secant steps from no thrust at all."""
+def _planned_and_flown(world: World, given: Given, orbit: Orbit, start_s: Scalar) -> _Secant:
+    """The thrust with which the planned burn leads where it was to, by secant steps from no thrust at all; then the burn that was made, with it.
 
-    def better(_: Index, now: _Secant) -> _Secant:
-        after = _burnt(world, given, (orbit, start_s, given.planned_s), now.thrust_n).orbit
-        missed_m = _apses_m(after)[0] - given.planned_radius_m
+    One loop, so that a burn is compiled once.
+    """
+
+    def burnt(number: Index, now: _Secant) -> _Secant:
+        planned = number < SECANT_STEPS
+        duration_s = jnp.where(planned, given.planned_s, given.flown_s)
+        after = _burnt(world, given, (orbit, start_s, duration_s), jnp.where(planned, now.thrust_n, now.thrust_before_n))
+        periapsis_m, apoapsis_m = _apses_m(after.orbit)
+        missed_m = periapsis_m - given.planned_radius_m
         apart_n = now.thrust_n - now.thrust_before_n
         slope = (missed_m - now.missed_before_m) / jnp.where(apart_n == 0.0, jnp.inf, apart_n)
         step_n = jnp.where(slope == 0.0, 0.0, missed_m / jnp.where(slope == 0.0, 1.0, slope))
-        return _Secant(now.thrust_n - step_n, now.thrust_n, missed_m, after)
+        better = _Secant(now.thrust_n - step_n, now.thrust_n, missed_m, apoapsis_m, after)
+        return jax.tree.map(lambda new, old: jnp.where(planned, new, old), better, eqx.tree_at(lambda each: each.after, now, after))
 
-    start = _Secant(_array(THRUST_GUESS_N), _array(0.0), _apses_m(orbit)[0] - given.planned_radius_m, orbit)
-    found = jax.lax.fori_loop(0, SECANT_STEPS, better, start)
-    return found.thrust_before_n, found.after
+    nothing_yet = _Burning(orbit, given.mass_kg)
+    periapsis_m, apoapsis_m = _apses_m(orbit)
+    start = _Secant(_array(THRUST_GUESS_N), _array(0.0), periapsis_m - given.planned_radius_m, apoapsis_m, nothing_yet)
+    return jax.lax.fori_loop(0, SECANT_STEPS + 1, burnt, start)
 
 
 def _fallen(world: World, given: Given, orbit: Orbit, start_s: Scalar) -> _Fall:
@@ -339,17 +357,14 @@ def _ground_met(world: World, given: Given, fall: _Fall, off_s: Scalar) -> tuple
     """When after the burn (s) and where (mean Earth / rotation axis frame, m): the step that led into the ground, halved."""
     t_s = off_s + fall.steps * STEP_S
 
-    def there(part_s: Scalar) -> Vec3:
-        return _lfme_m(world, _stepped(world, fall.before, t_s, part_s), t_s + part_s)
+    def halved(_: Index, met: _Met) -> _Met:
+        part_s = 0.5 * (met.above_s + met.below_s)
+        r_m = _lfme_m(world, _stepped(world, fall.before, t_s, part_s), t_s + part_s)
+        clear = r_m.norm() > given.ground_radius_m
+        return _Met(jnp.where(clear, part_s, met.above_s), jnp.where(clear, met.below_s, part_s), part_s, r_m)
 
-    def halved(_: Index, bounds: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
-        above, below = bounds
-        middle = 0.5 * (above + below)
-        clear = there(middle).norm() > given.ground_radius_m
-        return jnp.where(clear, middle, above), jnp.where(clear, below, middle)
-
-    part_s, _ = jax.lax.fori_loop(0, HALVINGS, halved, (_array(0.0), _array(STEP_S)))
-    return fall.steps * STEP_S + part_s, there(part_s)
+    met = jax.lax.fori_loop(0, HALVINGS, halved, _Met(_array(0.0), _array(STEP_S), _array(0.0), fall.before.r_lci_m))
+    return fall.steps * STEP_S + met.part_s, met.r_lfme_m
 
 
 def _stepped(world: World, orbit: Orbit, t_s: Scalar, dt_s: Scalar) -> Orbit:

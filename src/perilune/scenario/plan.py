@@ -22,7 +22,7 @@ from perilune.scenario.schema_place import ObservedFigure, epoch_of
 from perilune.scenario.schema_plan import EngineUse, LandingPlan, LoweringRow, Plan
 from perilune.trajectory.desk import Desk, opened
 from perilune.trajectory.flightpath import MissionPlan
-from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text, segments
+from perilune.trajectory.orbit_files import HERMITE_DEGREE, Segment, oem_text
 from perilune.trajectory.order import Arrival, Corrections, Descent, Launch, Lowering, MissionOrder, Thruster
 from perilune.trajectory.plan import plan_mission
 from perilune.trajectory.pre_landing import ellipse_of_altitudes
@@ -208,12 +208,12 @@ def cut_short(planned: PlannedMission) -> list[str]:
     ]
 
 
-def write_plan(planned: PlannedMission, folder: Path) -> dict[str, str]:
+def write_orbit_files(name: str, rows: list[Segment], folder: Path) -> dict[str, str]:
     """Write the orbit ephemeris message and, with spiceypy installed, the SPK kernel; returns the paths by kind."""
     oem, spk = folder / "trajectory.oem", folder / "trajectory.bsp"
-    oem.write_text(oem_text(planned.plan, datetime.now(UTC)), encoding="ascii")
+    oem.write_text(oem_text(name, rows, datetime.now(UTC)), encoding="ascii")
     paths = {"oem": str(oem)}
-    if write_spk(segments(planned.plan), planned.plan.order.name, spk):
+    if write_spk(rows, name, spk):
         paths["spk"] = str(spk)
     return paths
 

@@ -61,10 +61,10 @@ def _times(only: MissionPlan, arc: Arc) -> np.ndarray:
     return np.interp(np.linspace(0.0, counted[-1], max(int(counted[-1]) + 2, ROWS_MIN)), counted, coarse_s)
 
 
-def oem_text(plan: MissionPlan, created: datetime, originator: str = "PERILUNE") -> str:
-    """An OEM in keyword = value form; `created` in UTC stands in its head."""
+def oem_text(name: str, rows: list[Segment], created: datetime, originator: str = "PERILUNE") -> str:
+    """An OEM of a mission in keyword = value form; `created` in UTC stands in its head."""
     head = ["CCSDS_OEM_VERS = 2.0", f"CREATION_DATE = {created:%Y-%m-%dT%H:%M:%S}", f"ORIGINATOR = {originator}", ""]
-    return "\n".join(head + [line for segment in segments(plan) for line in _lines(plan.order.name, segment)]) + "\n"
+    return "\n".join(head + [line for segment in rows for line in _lines(name, segment)]) + "\n"
 
 
 def _lines(name: str, segment: Segment) -> Iterator[str]:
