@@ -29,6 +29,9 @@ NEAR = np.array([0.24, 6.19, -0.148e6])
 PERIGEE_SHARE, INCLINATION_RAD = 0.05, 0.03
 # Fourth-order steps against adaptive ones over a hundred days: 5.5 % measured. The corrector makes good several times as much.
 MOMENTUM_SHARE = 0.1
+# Central differences over this share of the largest step, where their third-order part and the rounding of a hundred days are both near 1e-7 of
+# the derivative (measured from 1e-4 down: it falls with the square, then grows with the inverse).
+CENTRAL, SLOPE_SHARE = 3e-6, 1e-6
 # A direct flight arrives with 0.75 km/s and more (Luna-25: 0.79).
 EXCESS_DIRECT_M_S = 700.0
 
@@ -93,6 +96,19 @@ def test_the_batch_agrees_with_adaptive_steps(case):
     axis_m = back.departures(arrivals).orbit[0, 5]
     size = math.sqrt(GM_EARTH_M3_S2 * perigee_m * (2.0 - perigee_m / axis_m))
     assert np.linalg.norm(there) == pytest.approx(size, rel=MOMENTUM_SHARE)
+
+
+@pytest.mark.parametrize("inclination_deg", [28.5, 0.0], ids=["parking orbit that reaches the apogee", "one that does not"])
+def test_the_slope_of_the_batch_is_exact(case, inclination_deg):
+    """Against central differences: around a flight, and where the momentum to be met is at the end of its range."""
+    case = eqx.tree_at(lambda each: each.parking.inclination_rad, case, jnp.asarray(math.radians(inclination_deg)))
+    arrivals = NEAR + np.array([[0.1, 0.0, 0.0], [0.0, -0.05, 2e4], [0.05, 0.05, 2e4]])
+    step = CENTRAL * np.diag(backwards.STEP_AT_MOST)
+    places = np.concatenate([arrivals, *(arrivals + each for each in (*step, *-step))])
+    misses, slopes = backwards.Backwards(case).misses_and_slope(places, np.tile([0, 1, 0], 7))
+    _, after, before = np.split(misses.reshape(7, 3, 3), [1, 4])
+    exact, by_step = slopes[:3] * backwards.STEP_AT_MOST, np.moveaxis(after - before, 0, -1) / (2.0 * CENTRAL)
+    assert np.max(np.abs(by_step - exact) / np.max(np.abs(exact), axis=2, keepdims=True)) < SLOPE_SHARE
 
 
 def test_of_flights_that_pass_the_best_comes_first(case, coarse):

@@ -9,6 +9,7 @@ way is worth less: whatever is found must be found again with the real integrato
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import equinox as eqx
@@ -33,8 +34,6 @@ READ_AFTER_S = 3.0 * DAY_S
 STEP_RAD, PARABOLA, STEP_MAX_S = 0.1, 2.12, 0.125 * DAY_S
 # Numbers of steps and of arrivals are structure: whole multiples of these, so that flights of about a length share one program.
 STEPS_A_LOT, BATCH = 128, 256
-# Differences for the derivative: small beside what bends, large beside rounding.
-NUDGE = (1e-7, 1e-7, 0.1)
 # The largest step of a correction in each number, its shorter trials, and how often it is corrected.
 STEP_AT_MOST, SHORTER, CORRECTIONS = (0.06, 0.06, 3e4), (1.0, 0.3, 0.09), 28
 # What a departure may miss by: two components of the angular momentum, in units of the parking orbit's, and the time of perigee in days.
@@ -90,7 +89,9 @@ def _told(case: Transfer, grid_s: Vector, arrival: Float[Array, "3"]) -> Float[A
     radius_m = case.parking.radius_m
     size = jnp.sqrt(GM_EARTH_M3_S2 * radius_m * (2.0 - radius_m / found.semi_major_axis_m))
     share = jnp.clip(jnp.cos(case.parking.inclination_rad) / level, -1.0, 1.0)
-    rest = jnp.sqrt(jnp.maximum(1.0 - share**2, 0.0))
+    # Of a parking orbit that cannot reach this far north nothing is left, whatever the arrival: a root would have no derivative there.
+    left = 1.0 - share**2
+    rest = jnp.where(left > 0.0, jnp.sqrt(jnp.where(left > 0.0, left, 1.0)), 0.0)
     aside = momentum.dot(outwards.cross(north)) / size
     misses = (momentum.dot(north) / size - share, aside - rest, aside + rest, (perigee_s - case.parking.t_s) / DAY_S)
     orbit = (found.periapsis_radius_m, found.inclination_rad, perigee_s, found.node_rad, found.periapsis_argument_rad)
@@ -100,6 +101,18 @@ def _told(case: Transfer, grid_s: Vector, arrival: Float[Array, "3"]) -> Float[A
 @compiled
 def _all_told(case: Transfer, grid_s: Vector, arrivals: Float[Array, "arrivals 3"]) -> Float[Array, "arrivals 10"]:
     return jax.vmap(functools.partial(_told, case, grid_s))(arrivals)
+
+
+@compiled
+def _all_sloped(case: Transfer, grid_s: Vector, arrivals: Float[Array, "arrivals 3"]) -> Float[Array, "4 arrivals 10"]:
+    """The same, and its exact derivative by each of the three numbers. One after another, as `correct.with_jacobian` has it."""
+    told = jax.vmap(functools.partial(_told, case, grid_s))
+
+    def by(number: Float[Array, "3"]) -> tuple[Float[Array, "arrivals 10"], Float[Array, "arrivals 10"]]:
+        return jax.jvp(told, (arrivals,), (jnp.broadcast_to(number, arrivals.shape),))
+
+    values, slopes = jax.lax.map(by, jnp.eye(3))
+    return jnp.concatenate([values[:1], slopes])
 
 
 class Departures(NamedTuple):
@@ -120,11 +133,14 @@ class Backwards:
         self._case, self._grid_s = case, jnp.asarray(times_s(case))
 
     def departures(self, arrivals: Arrivals) -> Departures:
+        rows = self._rows(_all_told, arrivals) if len(arrivals) else np.zeros((0, 10))
+        return Departures(rows[:, 0], rows[:, 1:3], rows[:, 3], rows[:, 4:])
+
+    def _rows(self, program: Callable[..., Array], arrivals: Arrivals) -> Float[np.ndarray, "*slopes arrivals 10"]:
         """In batches of one size, so that all are one compiled program."""
         padded = np.concatenate([arrivals, np.zeros((-len(arrivals) % BATCH, 3))]).reshape(-1, BATCH, 3)
-        found = [np.asarray(_all_told(self._case, self._grid_s, some)) for some in padded]
-        rows = np.concatenate([np.zeros((0, 10)), *found])[: len(arrivals)]
-        return Departures(rows[:, 0], rows[:, 1:3], rows[:, 3], rows[:, 4:])
+        told = [np.asarray(program(self._case, self._grid_s, some)) for some in padded]
+        return np.concatenate(told, axis=-2)[..., : len(arrivals), :]
 
     def corrected(self, arrivals: Arrivals, way: Ways) -> Float[np.ndarray, "found 3"]:
         """Those that starts lead to whose departure is the one wanted. Newton, all at once."""
@@ -138,23 +154,27 @@ class Backwards:
             arrivals, way = arrivals[on], way[on]
         return np.concatenate(found)
 
-    def _misses(self, arrivals: Arrivals, way: Ways) -> Float[np.ndarray, "arrivals 3"]:
-        """In tolerances."""
-        told = self.departures(arrivals)
-        return np.stack([told.north, told.aside[np.arange(len(way)), way], told.late_days], axis=1) / np.array(TOLERANCES)
+    def misses_and_slope(self, arrivals: Arrivals, way: Ways) -> tuple[Float[np.ndarray, "arrivals 3"], Float[np.ndarray, "arrivals 3 3"]]:
+        """In tolerances; and how each miss changes with each number of the arrival."""
+        here, *slopes = (_misses(rows, way) for rows in self._rows(_all_sloped, arrivals))
+        return here, np.stack(slopes, axis=2)
 
     def _nearer(self, arrivals: Arrivals, way: Ways) -> tuple[Arrivals, Float[np.ndarray, " arrivals"]]:
         """One step each, the best of some lengths, and the miss there. It may grow: a start in a fold would never leave it otherwise."""
-        nudged = np.concatenate([arrivals, *(arrivals + step for step in np.diag(NUDGE))])
-        here, *moved = self._misses(nudged, np.tile(way, 4)).reshape(4, -1, 3)
-        slope = np.stack([(each - here) / nudge for each, nudge in zip(moved, NUDGE, strict=True)], axis=2) * np.array(STEP_AT_MOST)
-        step = _solved(slope, -here)
+        here, slope = self.misses_and_slope(arrivals, way)
+        step = _solved(slope * np.array(STEP_AT_MOST), -here)
         step /= np.maximum(1.0, np.max(np.abs(step), axis=1, keepdims=True))
         trials = arrivals + np.array(SHORTER)[:, None, None] * step * np.array(STEP_AT_MOST)
-        misses = self._misses(trials.reshape(-1, 3), np.tile(way, len(SHORTER))).reshape(len(SHORTER), -1, 3)
+        rows = self._rows(_all_told, trials.reshape(-1, 3))
+        misses = _misses(rows, np.tile(way, len(SHORTER))).reshape(len(SHORTER), -1, 3)
         size = np.nan_to_num(np.max(np.abs(misses), axis=2), nan=np.inf)
         best, column = np.argmin(size, axis=0), np.arange(len(arrivals))
         return trials[best, column], size[best, column]
+
+
+def _misses(rows: Float[np.ndarray, "arrivals 10"], way: Ways) -> Float[np.ndarray, "arrivals 3"]:
+    """Of rows of `_all_told`, or of their derivative, in tolerances."""
+    return np.stack([rows[:, 0], rows[np.arange(len(way)), 1 + way], rows[:, 3]], axis=1) / np.array(TOLERANCES)
 
 
 def _solved(slope: Float[np.ndarray, "arrivals 3 3"], wanted: Float[np.ndarray, "arrivals 3"]) -> Float[np.ndarray, "arrivals 3"]:
