@@ -3,6 +3,7 @@
 And what flight software wakes with: the orbit of the waking if it is heard then, else that of the last contact.
 """
 
+from collections import namedtuple
 from types import SimpleNamespace
 
 import equinox as eqx
@@ -12,6 +13,7 @@ import pytest
 from perilune.scenario.voyage import LISTEN_S, Journey, UnheardError
 from perilune.sim import fly as sim
 from perilune.wire.uplink import no_orders
+from perilune.world.sensors.clock import Clock
 
 IGNITION_S, TRACKED_BEFORE_S, LEAD_S = 20_000.0, 7200.0, 300.0
 
@@ -80,6 +82,9 @@ class Waking(Listening):
         self.fleet, self.tick, self.states = None, 900, States("now", ())
         self.contact = 100, States("then", ())
 
+    def _set_clock(self, tick: int) -> None:
+        self.clock_set_at = tick
+
     def programs(self, program, fleet, states, tick, uplinked, orders):
         assert program is sim.wake
         told = (int(tick), bool(uplinked), orders if isinstance(orders, str) else float(orders.ignition_s))
@@ -90,15 +95,28 @@ def test_who_is_heard_wakes_with_the_orbit_of_now(monkeypatch):
     journey = Waking(monkeypatch, heard=True)
     journey._wake(ORDERS)
     assert journey.states == States("now", ((900, True, 7.0),))
+    assert journey.clock_set_at == 900
 
 
 def test_who_is_not_heard_wakes_with_the_orbit_of_the_last_contact(monkeypatch):
     journey = Waking(monkeypatch, heard=False)
     journey._wake(ORDERS)
     assert journey.states == States("now", ((100, True, 7.0), (900, False, "nothing")))
+    assert journey.clock_set_at == 100
 
 
 def test_without_orders_nothing_is_sent(monkeypatch):
     journey = Waking(monkeypatch, heard=True)
     journey._wake(None)
     assert journey.states == States("now", ((900, False, "nothing"),))
+    assert not hasattr(journey, "clock_set_at")
+
+
+def test_a_contact_sets_the_clock():
+    """It drifts from there on, not from separation."""
+    journey, tick = Listening(heard_from_s=0.0), 120_000_000
+    journey.tick_s, journey.fleet = 0.1, Clock(jnp.asarray(0.0), jnp.asarray(1e-3), jnp.asarray(1e-7))
+    for inner in ("clock", "sensors", "world", "shared"):
+        journey.fleet = namedtuple(inner, [inner])(journey.fleet)
+    journey._set_clock(tick)
+    assert float(journey.fleet.shared.world.sensors.clock.t_set_s) == pytest.approx(0.1 * tick, rel=1e-15)

@@ -211,12 +211,21 @@ class Journey:
         was sent there it has carried on by itself."""
         now, nothing = jnp.asarray(self.tick), sim.nothing_new(self.fleet)
         sent, uplinked = (nothing, False) if orders is None else (settled(orders), True)
-        if uplinked and not self._heard():
+        if uplinked and self._heard():
+            self._set_clock(self.tick)
+        elif uplinked:
             tick, states = self.contact
+            self._set_clock(tick)
             told = self.programs(sim.wake, self.fleet, states, jnp.asarray(tick), jnp.asarray(True), sent)
             self.states = eqx.tree_at(lambda s: s.fsw, self.states, told.fsw)
             sent, uplinked = nothing, False
         self.states = self.programs(sim.wake, self.fleet, self.states, now, jnp.asarray(uplinked), sent)
+
+    def _set_clock(self, tick: int) -> None:
+        """With a state vector goes the time that it is of: left to drift from separation on, the clock would be a second off after four months,
+        and the orbit by 1.6 km along the track."""
+        set_s = jnp.asarray(tick * self.tick_s, dtype=float)
+        self.fleet = eqx.tree_at(lambda f: f.shared.world.sensors.clock.t_set_s, self.fleet, settled(set_s))
 
     def _lingered(self, burns: int) -> bool:
         modes = jax.tree.map(lambda a: np.asarray(a)[0], self.states.fsw.modes)
