@@ -4,6 +4,7 @@ import pytest
 
 from perilune.scenario.errors import ScenarioError, nearest, split_unit, unknown_key
 from perilune.scenario.load import catalogue, catalogue_names, drawn, load, load_lander, mission_from_text, variant_of
+from perilune.scenario.plan import order_of
 from perilune.scenario.schema import LanderFile, OrbiterFile, json_schema
 from perilune.scenario.schema_quantity import Quantity
 from perilune.scenario.schema_table import Table
@@ -185,18 +186,18 @@ def test_several_complaints_are_all_told():
             'below_altitude_m = { value = 100, source = "design" }\nbefore_burn_s = { value = 60,',
             "give exactly one of",
         ),
-        ('used_in = ["braking"]', "used_in = []", "has 'KTD', which no mode uses"),
-        ('used_in = ["braking"]', 'used_in = ["approach"]', "engines has none for braking"),
+        ('used_in = ["braking"]', "used_in = []", "have 'KTD', which no mode uses"),
+        ('used_in = ["braking"]', 'used_in = ["approach"]', "engines have none for braking"),
         (
             "mass_start_kg = { value = 1300, low = 1280, high = 1330",
             "mass_start_kg = { value = 5300, low = 1280, high = 5330",
             "the tanks hold 1110 kg",
         ),
-        ("value = 800, low = 590, high = 1000", "value = 400, low = 390, high = 1000", "gives 800 N in vertical_descent"),
+        ("value = 800, low = 590, high = 1000", "value = 400, low = 390, high = 1000", "give 800 N in vertical_descent"),
         (
             "value = 0.4, low = 0.3, high = 0.5 }\nthrottle_max",
             "value = 0.9, low = 0.3, high = 0.9 }\nthrottle_max",
-            "gives 1440 N at least",
+            "give 1440 N at least",
         ),
         ("periapsis_altitude_km = 18", "periapsis_altitude_km = 2", "the relief about the site goes up to some 2.3 km"),
         ("gate_altitude_m = 2000", "gate_altitude_m = 19000", "braking ends at 19.4 km, and must begin above it"),
@@ -389,3 +390,10 @@ def test_a_lander_is_asked_for_where_one_is_needed():
     assert isinstance(load_lander("luna-25"), LanderFile)
     with pytest.raises(ScenarioError, match="danuri does not land: it stays in orbit"):
         load_lander("danuri")
+
+
+def test_a_refusal_of_the_plan_names_the_file():
+    file = mission_from_text(LUNA.replace('[plan.small_engine]\nname = "trim"', '[plan.small_engine]\nname = "trimm"'), "mine.toml")
+    assert file.plan is not None
+    with pytest.raises(ScenarioError, match=r"^mine\.toml: plan: there is no engine 'trimm'"):
+        order_of(file, file.plan)

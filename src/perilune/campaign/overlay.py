@@ -26,5 +26,5 @@ def with_settings(file: LanderFile, settings: dict[str, Any]) -> LanderFile:
         changed = LanderFile.model_validate(tree)
     except ValidationError as error:
         raise from_validation(error, f"{file.name} with {settings}") from None
-    changed._text, changed._folder = file.text, file.folder
+    changed._text, changed._folder, changed._origin = file.text, file.folder, file.origin
     return changed

@@ -110,7 +110,7 @@ def impact_figure(record: Record, result: dict[str, Any], site_deg: tuple[float,
         if contact:
             here = _polar(contact["latitude_deg"], contact["longitude_deg"])
             chart.plot(*here, "X", ms=8, mfc=style.BELIEF, mec="white", label="this flight, in its own orbit")
-        chart.legend(loc="lower right", markerscale=0.8)
+        chart.legend(loc="upper center", bbox_to_anchor=(0.5, 0.02), markerscale=0.8)
         across.hist(rows["aside_m"][falls] / 1e3, bins=24, color=style.TRUTH)
         across.axvline(0.0, color=style.BAD, lw=2)
         across.set(title="Off the track [predicted]", xlabel="the crater left of the track [km]", ylabel="burns")
@@ -122,7 +122,7 @@ def impact_figure(record: Record, result: dict[str, Any], site_deg: tuple[float,
         times.set(
             title="Time [predicted], place [a band]", xlabel="minutes from ignition to the ground", ylabel="latitude of the impact [°]"
         )
-        times.legend(loc="upper left")
+        times.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)  # burns may lie anywhere inside
     return figure
 
 

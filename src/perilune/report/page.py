@@ -16,6 +16,7 @@ from perilune.report.record import Record
 from perilune.report.relief import ReliefMap
 from perilune.report.style import svg
 from perilune.report.verdict import COLOURS, cause_beside, caveat, sentence, touchdown_rows, without_effect, word
+from perilune.scenario.beside_plan import DESCENT_ORBIT
 from perilune.scenario.schema import LanderFile, MissionFile
 from perilune.scenario.schema_table import Table
 
@@ -91,7 +92,9 @@ CHAPTERS = (
     ),
     Chapter(
         "Power, temperature, radio",
-        "Power is what panels and generator can give less what is asked for, before the battery. The link is to the station that hears it best.",
+        "Power is what panels and generator can give less what is asked for, before the battery. Asleep, the lander holds the attitude in which it went "
+        "to sleep: its panels to where the Sun then was, and after the burn to the descent orbit as it will brake, where they give less. The link is "
+        "to the station that hears it best.",
         lambda story: figures_mission.housekeeping(story.record),
         ("bus/power_balance_w", "bus/state_of_charge", "bus/temperature_k", "bus/link_margin_db", "bus/heard"),
     ),
@@ -304,7 +307,7 @@ def _burns(story: Story) -> str:
             (
                 burn["name"],
                 str(planned["utc"])[5:19].replace("T", " "),
-                f"{planned['duration_s']:.1f} s",
+                f"{planned['duration_s']:.1f} s{' (1 sigma)' if planned['one_sigma'] else ''}",
                 f"{ordered['duration_s']:.1f} s, {ordered['delta_v_m_s']:.2f} m/s" if ordered else "too small to make",
                 f"{made['duration_s']:.1f} s" if made else "–",
                 f"{orbit['periapsis_altitude_km']:.1f} × {orbit['apoapsis_altitude_km']:.1f} km, {orbit['inclination_deg']:.2f}°"
@@ -313,7 +316,14 @@ def _burns(story: Story) -> str:
             )
         )
     headings = ("burn", "planned (UTC)", "planned", "ordered in flight", "flown", "orbit after")
-    return _section("Burns", _table(headings, rows)) if rows else ""
+    note = PRE_LANDING if any(burn["name"] == DESCENT_ORBIT for burn in story.result.get("burns", ())) else ""
+    return _section("Burns", f"{note}{_table(headings, rows)}") if rows else ""
+
+
+PRE_LANDING = (
+    '<p class="note">The orbit after the burn to the descent orbit is the one of that moment. The uneven field of the Moon changes it from turn to '
+    "turn, and the burn is sized for the height that is wanted where braking begins, not for the one at the next lowest point.</p>"
+)
 
 
 def _events(story: Story) -> str:

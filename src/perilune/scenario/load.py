@@ -63,7 +63,7 @@ def mission_from_text(text: str, origin: str = "mission") -> MissionFile:
     if mission.as_flown is not None:
         mission._variants = _variants(tables, mission.as_flown, origin)
     for file in (mission, *mission.variants.values()):
-        file._text = text
+        file._text, file._origin = text, origin
     return mission
 
 
@@ -115,11 +115,12 @@ def drawn(mission: MissionFile, number: int) -> MissionFile:
         return {key: one(value) if isinstance(value, Mapping) else value for key, value in table.items()}
 
     tables = _instead(tomllib.loads(mission.text), one(mission.as_flown.instead))
-    return _known(of_tables(tables), mission.text, mission.folder)
+    return _known(of_tables(tables), mission)
 
 
-def _known(mission: MissionFile, text: str, folder: Path | None) -> MissionFile:
-    mission._text, mission._folder = text, folder
+def _known(mission: MissionFile, other: MissionFile) -> MissionFile:
+    """The same text from the same place."""
+    mission._text, mission._folder, mission._origin = other.text, other.folder, other.origin
     return mission
 
 

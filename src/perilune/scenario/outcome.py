@@ -163,11 +163,16 @@ def _turned_back(story: Story) -> list[tuple[float, str, dict[str, Any]]]:
 
 def _burn(plan: Flightplan, burn: FlownBurn) -> dict[str, Any]:
     """A burn as planned before launch, as ordered from the orbit that tracking found, and as flown."""
-    ordered = burn.ordered
+    ordered, planned = burn.ordered, burn.planned
     return {
         "name": burn.name,
         "engine": burn.engine,
-        "planned": {"utc": _utc(plan, burn.planned_met_s), "duration_s": burn.planned.duration_s, "delta_v_m_s": burn.planned.delta_v_m_s},
+        "planned": {
+            "utc": _utc(plan, burn.planned_met_s),
+            "duration_s": planned.duration_s,
+            "delta_v_m_s": planned.delta_v_m_s,
+            "one_sigma": planned.orbit_after is None,  # of a correction only its size is expected
+        },
         "ordered": None if ordered is None else {"duration_s": ordered.duration_s, "delta_v_m_s": ordered.delta_v_m_s},
         "flown": {"utc": _utc(plan, burn.start_s), "met_s": burn.start_s, "duration_s": burn.end_s - burn.start_s} if burn.made else None,
         "orbit_after": None if burn.orbit_after is None else _orbit(burn.orbit_after),

@@ -76,7 +76,7 @@ def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
             with called_by(programs):
                 found = plan_mission(order_of(file, _wishes(file)), *_fields())
         except DeskError as error:
-            raise ScenarioError(f"{_KEYS.get(type(error), 'plan')}: {error}", file.name) from None
+            raise ScenarioError(f"{_KEYS.get(type(error), 'plan')}: {error}", file.origin) from None
         if programs.shelf is not None:
             programs.shelf.put("plan", words, found)
     return found
@@ -84,7 +84,7 @@ def kept_plan(file: MissionFile, programs: Programs) -> MissionPlan:
 
 def _wishes(file: MissionFile) -> Plan:
     if file.plan is None:
-        raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", file.name)
+        raise ScenarioError(f"mission '{file.name}' has no [plan]; give one with injection, parking, stage, arrival", file.origin)
     return file.plan
 
 
@@ -104,7 +104,7 @@ def _thruster(file: MissionFile, use: EngineUse) -> Thruster:
         if group.name == use.name:
             return Thruster(group.name, group.count * float(group.thrust_n), float(group.isp_s))
     names = ", ".join(group.name for group in (*file.engines, *file.thrusters))
-    raise ScenarioError(f"plan: there is no engine '{use.name}'; there are {names}", file.name)
+    raise ScenarioError(f"plan: there is no engine '{use.name}'; there are {names}", file.origin)
 
 
 def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
@@ -112,7 +112,7 @@ def order_of(file: MissionFile, wishes: Plan) -> MissionOrder:
     if wishes.separation_kg <= file.vehicle.mass_dry_kg:
         raise ScenarioError(
             f"plan.separation_kg is {wishes.separation_kg:g}; it must be more than vehicle.mass_dry_kg, {file.vehicle.mass_dry_kg:g}",
-            file.name,
+            file.origin,
         )
     stage, parking = wishes.stage, wishes.parking
     launch = Launch(
@@ -140,7 +140,7 @@ def _arrival(file: MissionFile, wishes: Plan) -> Arrival:
     missing = [use.name for use in arrival.engines[1:] if use.burn_s is None]
     if missing:
         raise ScenarioError(
-            f"plan.arrival.engines: {', '.join(missing)} has no burn_s; only the first engine burns as long as it takes", file.name
+            f"plan.arrival.engines: {', '.join(missing)} has no burn_s; only the first engine burns as long as it takes", file.origin
         )
     return Arrival(
         1e3 * float(arrival.periapsis_altitude_km),

@@ -53,6 +53,7 @@ class MissionFile(Table):
     plan: Plan | None = None
 
     _text: str = PrivateAttr("")
+    _origin: str = PrivateAttr("")
     _folder: Path | None = PrivateAttr(None)
     _variants: dict[str, "MissionFile"] = PrivateAttr(default_factory=dict)
 
@@ -64,6 +65,11 @@ class MissionFile(Table):
     def text(self) -> str:
         """The file as it was read."""
         return self._text
+
+    @property
+    def origin(self) -> str:
+        """What stands before a complaint: the file, as it was asked for."""
+        return self._origin or self.name
 
     @property
     def sha256(self) -> str:
@@ -186,18 +192,18 @@ class LanderFile(MissionFile):
     def _ends_on_the_ground(self) -> "LanderFile":
         last = self.phases[-1]
         if last.until != "rest":
-            raise complain(("phases", f"ends with '{last.name}', until '{last.until}'; the last phase must be powered, until 'rest'"))
+            raise complain(("phases", f"end with '{last.name}', until '{last.until}'; the last phase must be powered, until 'rest'"))
         if not self.entries:
-            raise complain(("phases", "has no entry; name one, so that a flight can start there"))
+            raise complain(("phases", "have no entry; name one, so that a flight can start there"))
         burns = any(phase.until == "descent_orbit_burn" for phase in self.phases)
         if burns and (self.orbit.descent is None or self.flight_software.orbit_burn is None):
-            raise complain(("phases", "waits for a descent-orbit burn; give orbit.descent and flight_software.orbit_burn too"))
+            raise complain(("phases", "wait for a descent-orbit burn; give orbit.descent and flight_software.orbit_burn too"))
         if sum(phase.entry is not None for phase in self.phases) > 1 and (
             self.orbit.descent is None or self.orbit.descent.start_before_burn_orbits is None
         ):
             raise complain(("orbit.descent", "has no start_before_burn_orbits; give it, for the entry before the descent-orbit burn"))
         for name in [engines.name for engines in self.engines if not engines.used_in]:
-            raise complain(("engines", f"has '{name}', which no mode uses; name modes in used_in"))
+            raise complain(("engines", f"have '{name}', which no mode uses; name modes in used_in"))
         return self
 
     @model_validator(mode="after")
@@ -205,15 +211,15 @@ class LanderFile(MissionFile):
         for mode in self._modes_under_thrust():
             most_n, least_n = self._thrust_n(mode)
             if most_n == 0.0:
-                raise complain(("engines", f"has none for {mode}; name it in used_in of an engine, or in thrust_in of thrusters"))
+                raise complain(("engines", f"have none for {mode}; name it in used_in of an engine, or in thrust_in of thrusters"))
             if most_n <= self._weight_n:
-                given = f"gives {most_n:.0f} N in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
-                raise complain(("engines", f"{given}; it must give more"))
+                given = f"give {most_n:.0f} N in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
+                raise complain(("engines", f"{given}; they must give more"))
             if mode == "vertical_descent" and least_n >= self._weight_n:
                 given = (
-                    f"gives {least_n:.0f} N at least in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
+                    f"give {least_n:.0f} N at least in {mode}, and with empty tanks the lander weighs {self._weight_n:.0f} N on the Moon"
                 )
-                raise complain(("engines", f"{given}; it must be able to give less, or be relit"))
+                raise complain(("engines", f"{given}; they must be able to give less, or be relit"))
         return self
 
     @model_validator(mode="after")
