@@ -224,8 +224,7 @@ class Journey:
     def _set_clock(self, tick: int) -> None:
         """With a state vector goes the time that it is of: left to drift from separation on, the clock would be a second off after four months,
         and the orbit by 1.6 km along the track."""
-        set_s = jnp.asarray(tick * self.tick_s, dtype=float)
-        self.fleet = eqx.tree_at(lambda f: f.shared.world.sensors.clock.t_set_s, self.fleet, settled(set_s))
+        self.fleet = eqx.tree_at(lambda f: f.shared.world.sensors.clock.t_set_s, self.fleet, jnp.asarray(tick * self.tick_s))
 
     def _lingered(self, burns: int) -> bool:
         modes = jax.tree.map(lambda a: np.asarray(a)[0], self.states.fsw.modes)
