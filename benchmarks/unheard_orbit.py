@@ -12,7 +12,6 @@ jax.config.update("jax_enable_x64", True)
 import equinox as eqx  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import numpy as np  # noqa: E402
-from jax import Array  # noqa: E402
 
 import perilune  # noqa: E402
 from perilune.constants import GM_MOON_M3_S2, RADIUS_MOON_M  # noqa: E402
@@ -23,6 +22,7 @@ from perilune.math.vector import Vec3  # noqa: E402
 from perilune.moon.gravity import field_of  # noqa: E402
 from perilune.moon.lunar_field import lunar_field  # noqa: E402
 from perilune.scenario.build import build  # noqa: E402
+from perilune.types import Scalar  # noqa: E402
 
 ORBITS_KM, SPANS_S, DRAWS = ((100.0, 100.1), (18.0, 100.0)), (1800.0, 3600.0, 7100.0), 64
 INCLINATIONS_DEG = (80.0, 95.0)
@@ -53,7 +53,7 @@ def all_flown(gravity: GravityBelief, starts: tuple[Vec3, Vec3], span_s: float) 
 def apart_m(ours: Orbit, theirs: Orbit) -> tuple[float, float]:
     """Root mean square along the motion and along the radius."""
 
-    def parts(a: Orbit, b: Orbit) -> tuple[Array, Array]:
+    def parts(a: Orbit, b: Orbit) -> tuple[Scalar, Scalar]:
         off = a.r_lci_m - b.r_lci_m
         return off.dot(b.v_lci_m_s.unit()), off.dot(b.r_lci_m.unit())
 
