@@ -5,6 +5,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
@@ -204,12 +205,21 @@ def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[st
     kept = keep_compiled_programs()
     import perilune
     from perilune.report.live import Watch
+    from perilune.scenario.ahead import Ahead
 
+    coming = kept and Ahead(kept, "\n".join((mission.text, str(choices["from_phase"]), choices["variant"])))
     with ThreadPoolExecutor(max_workers=1) as beside, Watch(console_of(to_stderr=True)) as watch:
-        report = beside.submit(import_module, "perilune.report.folder")  # matplotlib takes as long as loading the programs
-        flight = perilune.fly(mission, progress=watch, keep_in=kept, **choices)  # type: ignore[attr-defined]
+        report = beside.submit(_report)  # matplotlib takes as long as loading the programs
+        flight = perilune.fly(mission, progress=watch, keep_in=coming, **choices)  # type: ignore[attr-defined]
     files = report.result().write_flight(flight, mission, folder)
     return {**flight.outcome, "files": files}
+
+
+def _report() -> ModuleType:
+    """The room of reports, and what xarray looks for when it first makes a dataset: dask, which takes a second."""
+    import_module("dask.array")
+    import_module("dask.distributed")
+    return import_module("perilune.report.folder")
 
 
 def _tell(result: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from perilune.faults.words import rows_of
 from perilune.math.calling import Call, called_by
 from perilune.moon.terrain import Terrain
 from perilune.moon.time import Epoch
+from perilune.scenario.ahead import Ahead
 from perilune.scenario.build import Flightplan, build, fault_table
 from perilune.scenario.build_voyage import build_voyage
 from perilune.scenario.bus import BUS_CHANNELS, bus_history, bus_summary
@@ -71,7 +72,7 @@ def fly(
     from_phase: str | None = None,
     faults: Sequence[str] | str = (),
     progress: ProgressCall | None = None,
-    keep_in: Path | None = None,
+    keep_in: Path | Ahead | None = None,
     variant: str = "nominal",
 ) -> Flight:
     """Fly one mission from its earliest entry, or from `from_phase`, and record every tick, and of coasts a row a minute.

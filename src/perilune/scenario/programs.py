@@ -5,6 +5,7 @@ than flying. Here a program is found by what tracing depends on: the function, a
 """
 
 import gc
+import pickle
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,8 +19,9 @@ import equinox as eqx
 import jax
 import numpy as np
 from jax.experimental.compilation_cache.compilation_cache import reset_cache
-from jax.experimental.serialize_executable import deserialize_and_load, serialize
 
+from perilune.scenario.ahead import Ahead
+from perilune.scenario.executable import Executable, executable_of, to_keep
 from perilune.scenario.shelf import Shelf
 
 # For one lander on a CPU. Loops emitted the plain way compile in half the time, and run no slower when they are of length one (a batch of
@@ -72,8 +74,10 @@ class Programs:
     Several threads may call: who wants a program that another is making waits for it.
     """
 
-    def __init__(self, shelf: Shelf | None = None):
+    def __init__(self, shelf: Shelf | None = None, ahead: Ahead | None = None):
         self.shelf = shelf
+        self._ahead = ahead
+        self._taken: list[str] = []
         self._ready: dict[tuple, Future[_Program]] = {}
         self._asking = Lock()
 
@@ -100,11 +104,23 @@ class Programs:
 
     def _make(self, program: Future[_Program], key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> None:
         try:
-            program.set_result(_found(self.shelf, key, wanted[1]) or _made(self.shelf, key, wanted))
+            program.set_result(_same(self._found(key), key, wanted[1]) or _made(self.shelf, key, wanted))
         except BaseException as error:
             del self._ready[key]  # who asks next tries again
             program.set_exception(error)
             raise
+
+    def _found(self, key: tuple) -> Executable | None:
+        if self.shelf is None:
+            return None
+        name = self.shelf.name(key[0], _words(key))
+        self._taken.append(name)
+        return (self._ahead and self._ahead.take(name)) or executable_of(self.shelf.take(name))
+
+    def close(self) -> None:
+        """What was asked for is noted, for the next of the same kind."""
+        if self._ahead is not None:
+            self._ahead.close(self._taken)
 
     def shape(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `eqx.filter_eval_shape` says of a call; kept too, since it takes tracing."""
@@ -144,8 +160,8 @@ IN_MEMORY = Programs()
 
 
 @contextmanager
-def kept_programs(folder: Path | None) -> Iterator[Programs]:
-    """Programs of a folder; without one, they are kept as long as the process lives.
+def kept_programs(folder: Path | Ahead | None) -> Iterator[Programs]:
+    """Programs of a folder, or of one from which they are already coming; without one, they are kept as long as the process lives.
 
     JAX's own compile cache rests meanwhile: a program that came out of it cannot be written down again (on the CPU its parts are missing).
     """
@@ -156,9 +172,11 @@ def kept_programs(folder: Path | None) -> Iterator[Programs]:
     named = jax.config.values["jax_traceback_in_locations_limit"]
     _use_cache_of_jax(False)
     jax.config.update("jax_traceback_in_locations_limit", 0)  # where an operation comes from is a fifth of a kept program
+    programs = Programs(folder.shelf, folder) if isinstance(folder, Ahead) else Programs(Shelf(folder))
     try:
-        yield Programs(Shelf(folder))
+        yield programs
     finally:
+        programs.close()
         _use_cache_of_jax(before)
         jax.config.update("jax_traceback_in_locations_limit", named)
 
@@ -174,28 +192,23 @@ def _key(function: Callable[..., Any], call: _Call) -> tuple | None:
     return None if name is None or None in identity[1] else (name, identity)
 
 
-def _found(shelf: Shelf | None, key: tuple, call: _Call) -> _Program | None:
-    if shelf is None:
+def _same(found: Executable | None, key: tuple, call: _Call) -> _Program | None:
+    """The program that was found, if it is of the same call."""
+    if found is None:
         return None
-    parts = shelf.find(key[0], _words(key))
     try:
-        rest, returned, executable, trees = parts
+        rest, returned = pickle.loads(found.told)
         same = _Call(call.arrays, *jax.tree.flatten(rest)).identity() == key[1]
-        return _Program(deserialize_and_load(executable, *trees), returned) if same else None
-    except Exception:  # nothing there, or a program that this device refuses
+    except Exception:  # of another version, or damaged
         return None
+    return _Program(found.program, returned) if same else None
 
 
 def _made(shelf: Shelf | None, key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> _Program:
     function, call = wanted
     compiled, returned = _compiled(function, call)
-    if shelf is None:
-        return _Program(compiled, returned)
-    try:
-        executable, *trees = serialize(compiled)
-    except Exception:  # a device whose programs cannot be kept, or a program that calls back into Python
-        return _Program(compiled, returned)
-    shelf.put(key[0], _words(key), (call.rest, returned, executable, trees))
+    if shelf is not None and (keeping := to_keep(compiled, (call.rest, returned))) is not None:
+        shelf.put(key[0], _words(key), keeping)
     return _Program(compiled, returned)
 
 

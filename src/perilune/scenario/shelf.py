@@ -35,7 +35,11 @@ class Shelf:
 
     def find(self, name: str, words: str) -> Any:
         """What was put there under the same name, words and surroundings; None if there is nothing, or nothing sound."""
-        path = self._path(name, words)
+        return self.take(self.name(name, words))
+
+    def take(self, full_name: str) -> Any:
+        """The same, of a thing whose full name is known."""
+        path = self._folder / full_name
         try:
             content = path.read_bytes()
             os.utime(path)
@@ -46,13 +50,14 @@ class Shelf:
     def put(self, name: str, words: str, thing: Any) -> None:
         """Keep it, if it can be kept: a flight does not depend on it."""
         try:
-            _write(self._path(name, words), _sealed(thing))
+            _write(self._folder / self.name(name, words), _sealed(thing))
             self._bound()
         except Exception as error:
             print(f"perilune: could not be kept for the next flight: {error}", file=sys.stderr)
 
-    def _path(self, name: str, words: str) -> Path:
-        return self._folder / f"{name}-{_digest((surroundings() + words).encode()).hex()}{SUFFIX}"
+    def name(self, name: str, words: str) -> str:
+        """The full name of a thing: all that it depends on."""
+        return f"{name}-{_digest((surroundings() + words).encode()).hex()}{SUFFIX}"
 
     def _bound(self) -> None:
         kept = [(path, path.stat()) for path in self._folder.glob(f"*{SUFFIX}")]

@@ -202,13 +202,15 @@ def fly(
 ) -> Iterator[Chunk]:
     """Fly all phases; yields after each coast and each chunk of ticks. Ends when all landers have a verdict, or with the last phase.
 
-    `call` runs a program on its arguments. With the `shape` of the states at the start, the tick is compiled beside the programs that
-    come before it: on two cores the first flight starts sooner.
+    `call` runs a program on its arguments. With the `shape` of the states at the start, programs are made beside each other, before they
+    are asked for: on two cores the first flight starts sooner.
     """
     now = jnp.asarray(phases[0].start_tick)
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        compiling = beside.submit(call, fly_chunk, fleet, blank(shape), now, recorder) if shape is not None else None
+    with ThreadPoolExecutor(max_workers=2) as beside:
+        making = [beside.submit(call, fly_chunk, fleet, blank(shape), now, recorder)] if shape is not None else []
         states = call(start, fleet, now)
+        if making:
+            making.append(beside.submit(lambda: call(wake, fleet, states, now, jnp.asarray(True), nothing_new(fleet))))
         for phase in phases:
             first, last = jnp.asarray(phase.start_tick), jnp.asarray(phase.end_tick)
             if phase.kind is PhaseKind.COAST:
@@ -220,8 +222,8 @@ def fly(
                     return
                 continue
             states = call(wake, fleet, states, first, jnp.asarray(phase.uplink_at_start), nothing_new(fleet))
-            if compiling is not None:
-                compiling.result()
+            for program in making:
+                program.result()
             for tick in range(phase.start_tick, phase.end_tick, CHUNK_TICKS):
                 states, record = call(fly_chunk, fleet, states, jnp.asarray(tick), recorder)
                 yield Chunk(states, record, tick, phase)
