@@ -24,6 +24,11 @@ class Ahead:
         self._pool = ThreadPoolExecutor(max_workers=2)
         self._coming: dict[str, Future[Executable | None]] = {name: self._pool.submit(self._loaded, name) for name in self._asked}
 
+    @property
+    def knows(self) -> bool:
+        """Whether a flight of this kind has told what it asks for."""
+        return bool(self._asked)
+
     def take(self, name: str) -> Executable | None:
         """What was loaded under this name; None if that has not begun, or came to nothing."""
         coming = self._coming.pop(name, None)

@@ -114,7 +114,8 @@ def _set_out(file: MissionFile, asked: dict[str, Any], programs: Programs, besid
         shape = programs.shape(sim.start, fleet, jnp.asarray(plan.phases[0].start_tick))
         return _Underway(plan, fleet, sim.fly(fleet, plan.phases, all_channels, programs, shape))
     # The programs of the flight take as long to make as the plan. Who asks for one that is being made waits for it.
-    beside.submit(rehearse, file, programs)
+    if not programs.coming:
+        beside.submit(rehearse, file, programs)
     voyage = build_voyage(file, programs, seed)
     lost = _met(file, asked["variant"], voyage.last_look_s)
     mission = eqx.tree_at(lambda m: m.faults, voyage.plan.mission, fault_table((*rows, *lost)))

@@ -98,6 +98,11 @@ class Programs:
         return program.result()(call.arrays)
 
     @property
+    def coming(self) -> bool:
+        """Whether those that a flight of this kind asks for are on their way already."""
+        return self._ahead is not None and self._ahead.knows
+
+    @property
     def asked(self) -> set[tuple]:
         """What was asked for: name of the function, and all that tracing sees of its arguments."""
         return set(self._ready)
