@@ -12,6 +12,7 @@ the Moon's figure on the Earth (2e-13 m/s2) and of the Earth on the Moon's figur
 """
 
 import equinox as eqx
+import jax
 
 from perilune.constants import GM_EARTH_M3_S2, GM_SUN_M3_S2
 from perilune.dynamics.gravity import third_body_accel_m_s2
@@ -47,6 +48,7 @@ class Cislunar(eqx.Module):
     gm_earth_m3_s2: Scalar = GM_EARTH_M3_S2
     gm_sun_m3_s2: Scalar = GM_SUN_M3_S2
 
+    @jax.jit
     def accel_gci_m_s2(self, t_s: Scalar, r_gci_m: Vec3) -> Vec3:
         """Acceleration [m/s2] at a place [m] seen from the Earth's centre, relative to that centre."""
         r_moon_gci_m = self.ephemeris.r_moon_gci_m(t_s)
@@ -55,6 +57,7 @@ class Cislunar(eqx.Module):
         figures = self._moon_figure_m_s2(t_s, r_gci_m - r_moon_gci_m) + self._earth_figure_m_s2(t_s, r_gci_m)
         return earth + moon + figures + self._far_m_s2(t_s, r_gci_m, zero_vec3())
 
+    @jax.jit
     def accel_lci_m_s2(self, t_s: Scalar, r_lci_m: Vec3) -> Vec3:
         """Acceleration [m/s2] at a place [m] seen from the Moon's centre, relative to that centre."""
         r_earth_lci_m = self.ephemeris.r_earth_lci_m(t_s)

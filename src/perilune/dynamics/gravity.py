@@ -11,6 +11,7 @@ h^2/24 of the change of its first. Measured over 600 s at 15 km altitude, degree
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from perilune.constants import GM_EARTH_M3_S2, GM_SUN_M3_S2
@@ -51,6 +52,7 @@ class Gravity(eqx.Module):
         """The Moon as a point mass."""
         return point_mass_accel_m_s2(r_lci_m, self.field.gm_m3_s2)
 
+    @jax.jit
     def perturbation_lci_m_s2(self, r_lci_m: Vec3, sky: Sky) -> Vec3:
         """Everything but the central term."""
         field_lfpa_m_s2 = self.field.perturbation_accel_lfpa_m_s2(sky.q_lfpa_lci @ r_lci_m)

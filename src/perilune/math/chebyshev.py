@@ -57,6 +57,7 @@ class ChebyshevRecords(eqx.Module):
     def value(self, t_s: Scalar) -> Float[Array, "*axes"]:
         return self.value_and_rate(t_s)[0]
 
+    @jax.jit
     def value_and_rate(self, t_s: Scalar) -> tuple[Float[Array, "*axes"], Float[Array, "*axes"]]:
         """Value, and its derivative per second.
 

@@ -8,6 +8,7 @@ takes these to the mean-Earth axes of maps and landing sites (875 m on the groun
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 
 from perilune.constants import ARCSEC_RAD, RADIUS_MOON_M
@@ -30,6 +31,7 @@ class MoonOrientation(eqx.Module):
     omega_lfme_lci_rad_s: Vec3  # of lfme with respect to lci, in lfme axes
 
 
+@jax.jit
 def q_lfpa_lci(ephemeris: Ephemeris, t_s: Scalar) -> Rotation:
     """Inertial to principal axes, from the libration angles phi, theta, psi."""
     phi, theta, psi = ephemeris.libration_rad.value(t_s)
@@ -54,6 +56,7 @@ def omega_lfpa_lci_rad_s(ephemeris: Ephemeris, t_s: Scalar) -> Vec3:
     return _omega_from_librations(theta, psi, Vec3(phi_rate, theta_rate, psi_rate))
 
 
+@jax.jit
 def moon_orientation(ephemeris: Ephemeris, t_s: Scalar) -> MoonOrientation:
     """Attitude and spin together, for the price of one evaluation."""
     (phi, theta, psi), (phi_rate, theta_rate, psi_rate) = ephemeris.libration_rad.value_and_rate(t_s)

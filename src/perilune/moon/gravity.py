@@ -9,6 +9,7 @@ and above a degree of about 1,400, where the recursion leaves the range of float
 """
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -51,6 +52,7 @@ class SphericalHarmonicField(eqx.Module):
         """The central term alone."""
         return point_mass_accel_m_s2(r_lfpa_m, self.gm_m3_s2)
 
+    @jax.jit
     def perturbation_accel_lfpa_m_s2(self, r_lfpa_m: Vec3) -> Vec3:
         """The field without its central term, summed by itself: no digits are lost to the central term."""
         sums, inverse_m, direction = self._sums(r_lfpa_m, degree_min=1)
