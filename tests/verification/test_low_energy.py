@@ -51,9 +51,10 @@ def case():
 
 @pytest.fixture
 def coarse(monkeypatch):
-    """Fewer nodes, arguments and energies than usual, about those of the flight that is known."""
-    for name, few in {"NODES": 12, "ARGUMENTS": 36, "C3_M2_S2": low_energy.C3_M2_S2[:4]}.items():
-        monkeypatch.setattr(low_energy, name, few)
+    """Fewer nodes, arguments and energies than usual, about those of the flight that is known, and fewer of them kept."""
+    few = {"NODES": 12, "ARGUMENTS": 36, "C3_M2_S2": low_energy.C3_M2_S2[:4], "CELLS_KEPT": 32, "STARTS_TRIED": 24}
+    for name, value in few.items():
+        monkeypatch.setattr(low_energy, name, value)
 
 
 @compiled
@@ -83,8 +84,9 @@ def adaptive_momentum(case, arrival):
     return r_m.cross(v_m_s).array()
 
 
-def test_the_batch_agrees_with_adaptive_steps(case):
+def test_the_batch_agrees_with_adaptive_steps(case, monkeypatch):
     """On the angular momentum of one that comes from the parking orbit: what the corrector then has to make good."""
+    monkeypatch.setattr(backwards, "BATCH", 4)
     back = backwards.Backwards(case)
     arrivals = back.corrected(np.tile(NEAR, (2, 1)), np.array([0, 1]))
     assert len(arrivals) == 1
