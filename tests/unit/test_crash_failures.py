@@ -22,6 +22,12 @@ def words(failure: str, mission: str) -> tuple[str, ...]:
     return translation.faults
 
 
+def settings(failure: str, mission: str) -> dict[str, object]:
+    translation = BY_NAME[failure].translated(load_lander(mission))
+    assert isinstance(translation, Translation)
+    return translation.settings
+
+
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure.name)
 @pytest.mark.parametrize("mission", MISSIONS.values(), ids=lambda mission: mission.name)
 def test_every_failure_is_one_that_the_lander_can_have_or_says_why_not(failure: Failure, mission):
@@ -43,6 +49,13 @@ def test_the_numbers_of_a_translation_are_shares_of_what_the_lander_has():
     assert words("hakuto-r-m1", "resilience") == ("ground.higher:1600@altitude=4000+0..20",)
     assert words("slim", "luna-25") == ("engine.nozzle-lost.1:0.9@altitude=50",)  # the first of two for the last descent
     assert words("surveyor-2", "hakuto-r-m1") == ("thruster.stuck-off.0",)  # one of six that assist
+
+
+def test_the_zone_of_vikram_is_kept_by_who_flies_to_a_point():
+    zone = "flight_software.approach.give_way_m"
+    assert settings("chandrayaan-2", "resilience")[zone] == 250.0
+    assert zone not in settings("chandrayaan-2", "luna-25")
+    assert load_lander("resilience").flight_software.approach.give_way_m is None
 
 
 def test_a_setting_is_changed_and_a_wrong_one_refused():

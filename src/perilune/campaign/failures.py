@@ -22,6 +22,8 @@ M1_ALLOWANCE_M = 1000.0
 BERESHEET_SHARE = 14.0 / 25.0
 # Not published: by how much Vikram's engines gave more, and how fast it was allowed to turn. Assumed.
 VIKRAM_THRUST, VIKRAM_TURN_DEG_S = 0.05, 1.0
+# Half the side of the zone that it kept to (ISRO chairman, 2023-07-10).
+VIKRAM_ZONE_M = 250.0
 # Not published: how much IM-2's altimeter scattered. Assumed, of the range.
 IM_2_NOISE = 0.2
 
@@ -73,7 +75,12 @@ def _chandrayaan_2(file: LanderFile) -> Translation | NotForThis:
     slow = min(VIKRAM_TURN_DEG_S, float(file.flight_software.attitude.turn_max_deg_s))
     throttled = any("braking" in group.used_in and float(group.throttle_min) < float(group.throttle_max) for group in file.engines)
     defences = ("its braking engines throttle",) if throttled else ()
-    return Translation((f"engine.thrust-high.all:{VIKRAM_THRUST:g}",), {"flight_software.attitude.turn_max_deg_s": slow}, defences)
+    settings: dict[str, Any] = {"flight_software.attitude.turn_max_deg_s": slow}
+    approach = file.flight_software.approach
+    if approach.wanted and approach.law == "polynomial":
+        own_m = VIKRAM_ZONE_M if approach.give_way_m is None else float(approach.give_way_m)
+        settings["flight_software.approach.give_way_m"] = min(VIKRAM_ZONE_M, own_m)
+    return Translation((f"engine.thrust-high.all:{VIKRAM_THRUST:g}",), settings, defences)
 
 
 def _beresheet(file: LanderFile) -> Translation | NotForThis:
@@ -188,8 +195,8 @@ FAILURES: tuple[Failure, ...] = (
         "Chandrayaan-2, 2019",
         "engines gave more than believed, and a limited rate of turn kept the lander from following its guidance",
         "ISRO, 2023-07-10",
-        "all engines give 5 % more, and turns are held to 1 degree a second (both assumed: ISRO gave no numbers); without the leg of fixed "
-        "attitude, which is not in every lander's flight",
+        "all engines give 5 % more, and turns are held to 1 degree a second (both assumed: ISRO gave no numbers); guidance that flies to a point "
+        "gives up no more than 250 m of its place; without the leg of fixed attitude, which is not in every lander's flight",
         _chandrayaan_2,
     ),
     Failure(
