@@ -13,6 +13,8 @@ from perilune.trajectory.refusal import PassError
 # A pass is predicted with a plane that stands still; the node drifts by a degree in days, which the Moon turns in two hours.
 PREDICTION_S = 0.4 * DAY_S
 MONTH_S = 28.0 * DAY_S
+# Sooner after arrival nobody lands: orbit and plane are tracked and lowered first.
+AFTER_ARRIVAL_S = DAY_S
 
 
 def passing(desk: Desk, site: tuple[Descent, Landing], transfer: Transfer, starts: tuple[Injection, ...]) -> tuple[Injection, ...]:
@@ -20,8 +22,9 @@ def passing(desk: Desk, site: tuple[Descent, Landing], transfer: Transfer, start
     found = [(start, *_over(desk, transfer, start)) for start in starts]
     good = tuple(start for start, passing, _ in found if passing)
     if not good:
-        told = [each for _, _, told in found for each in told]
-        raise PassError(_no_pass(desk, site[0], told or _later(desk, site, transfer, starts)))
+        told = [each for _, _, told in found for each in told if each.t_s > float(transfer.perilune.t_s) + AFTER_ARRIVAL_S]
+        about = f"of a plane that stood still, so within {PREDICTION_S / 3600.0:.0f} h"
+        raise PassError(_no_pass(desk, site[0], told + _later(desk, site, transfer, starts), about))
     return good
 
 
@@ -56,9 +59,10 @@ def _wanted(over: Pass, descent: Descent) -> bool:
     return descent.southbound is None or over.southbound == descent.southbound
 
 
-def _no_pass(desk: Desk, descent: Descent, told: list[Pass]) -> str:
+def _no_pass(desk: Desk, descent: Descent, told: list[Pass], about: str = "") -> str:
     moments = {told_pass(desk.epoch, each) for each in told}
     times = ", ".join(sorted(moments)) or "never within a month of it"
+    times += f" ({about})" if moments and about else ""
     return (
         f"the orbit plane does not pass over the site between {moment(descent.earliest)} and {moment(descent.latest)} "
         f"{'' if descent.southbound is None else ('southbound' if descent.southbound else 'northbound') + ' '}"
