@@ -3,6 +3,7 @@
 import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -217,8 +218,9 @@ def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[st
 
 def _report() -> ModuleType:
     """The room of reports, and what xarray looks for when it first makes a dataset: dask, which takes a second."""
-    import_module("dask.array")
-    import_module("dask.distributed")
+    with suppress(ImportError):  # it is there where campaigns fly on a cluster
+        import_module("dask.array")
+        import_module("dask.distributed")
     return import_module("perilune.report.folder")
 
 
