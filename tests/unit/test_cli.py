@@ -1,6 +1,7 @@
 """The command line: exit status, what goes to which stream, and folders that are never overwritten."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,12 @@ def test_programs_are_kept_where_jax_keeps_its_own(environment, folder, monkeypa
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert keep_compiled_programs() == (Path(folder) if folder else None)
+
+
+def test_a_plain_installation_without_dask_has_its_report(monkeypatch):
+    """Dask comes with the tests and with clusters only."""
+    from perilune import cli
+
+    for name in ("dask", "dask.array", "dask.distributed"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert cli._report().write_flight
