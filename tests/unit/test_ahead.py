@@ -1,6 +1,7 @@
 """What the last flight of the same kind asked for comes ahead; a flight without it, or with something else, is the same."""
 
 import pickle
+from threading import Event
 
 import equinox as eqx
 import jax
@@ -12,8 +13,9 @@ from perilune.moon.frames import selenographic
 from perilune.scenario import ahead as ahead_module
 from perilune.scenario import executable as executable_module
 from perilune.scenario import programs as programs_module
-from perilune.scenario.ahead import Ahead
+from perilune.scenario.ahead import LIST, Ahead
 from perilune.scenario.programs import kept_programs
+from perilune.scenario.shelf import Shelf
 
 PLACE = eqx.filter_jit(selenographic)
 TWICE = eqx.filter_jit(Vec3.__add__)
@@ -43,10 +45,9 @@ def position():
 
 def flown(folder, kind: str, *functions) -> list[bytes]:
     """What a flight that asks for these programs gets."""
-    ahead = Ahead(folder, kind)
-    for coming in ahead._coming.values():
-        coming.result()
-    with kept_programs(ahead) as programs:
+    with Ahead(folder, kind) as ahead, kept_programs(ahead) as programs:
+        for coming in ahead._coming.values():
+            coming.result()
         given = [programs(each, *([position()] * (2 if each is TWICE else 1))) for each in functions]
     return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(given)]
 
@@ -84,3 +85,15 @@ def test_a_program_of_another_call_is_not_taken(tmp_path, made, monkeypatch):
     monkeypatch.setattr(ahead_module, "executable_of", lambda found: loads(found)._replace(told=strange))
     flown(tmp_path, "luna", PLACE)
     assert made == ["program", "program"]
+
+
+def test_when_a_flight_is_refused_nothing_more_is_loaded(tmp_path, monkeypatch):
+    names = tuple(f"program {number}" for number in range(9))
+    Shelf(tmp_path).put(LIST, "luna", names)
+    refused, begun = Event(), []
+    monkeypatch.setattr(Ahead, "_loaded", lambda self, name: begun.append(name) or (refused.wait(60.0) and None))
+    with pytest.raises(ValueError, match="refused"), Ahead(tmp_path, "luna") as ahead:
+        coming = list(ahead._coming.values())
+        raise ValueError("refused")
+    assert sum(each.cancelled() for each in coming) == len(names) - len(begun) >= len(names) - 2
+    refused.set()

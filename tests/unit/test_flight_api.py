@@ -12,6 +12,7 @@ import perilune
 from perilune.scenario.errors import ScenarioError
 
 CACHE = Path(__file__).parents[2] / ".cache" / "jax"
+PLAIN = Path(__file__).parents[1] / "plain_installation.py"
 KEYS = {"schema", "mission", "variant", "from", "faults", "seed", "outcome", "cause", "phase", "contact", "rest", "limits"}
 KEYS |= {"propellant_left_kg", "events", "observed", "files"}
 CONTACT = {"utc", "met_s", "latitude_deg", "longitude_deg", "elevation_m", "miss_m", "ground_slope_deg"}
@@ -20,10 +21,10 @@ CONTACT |= {"vertical_speed_m_s", "horizontal_speed_m_s", "tilt_deg"}
 
 @pytest.fixture(scope="module")
 def flown(tmp_path_factory):
-    """Standard output, standard error and folder of `perilune fly luna-25 --from descent --json`."""
+    """Standard output, standard error and folder of `perilune fly luna-25 --from descent --json`, with nothing there that only tests need."""
     folder = tmp_path_factory.mktemp("flown") / "flight"
     environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
-    command = [sys.executable, "-m", "perilune.cli", "fly", "luna-25", "--from", "descent", "--seed", "0", "--json", "--out", str(folder)]
+    command = [sys.executable, str(PLAIN), "fly", "luna-25", "--from", "descent", "--seed", "0", "--json", "--out", str(folder)]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert told.returncode == 0, told.stderr
     return told.stdout, told.stderr, folder
@@ -104,6 +105,9 @@ def test_progress_goes_to_the_other_stream(flown):
         ({"mission": "luna-25", "variant": "asflown"}, "there is no variant 'asflown'; did you mean as-flown?"),
         ({"mission": "luna-25", "faults": ("altimeter.ded",)}, "there is no such fault"),
         ({"mission": "luna-25", "faults": ("engine.stuck.3",)}, "luna-25 has 3 engines"),
+        ({"mission": "luna-25", "from_phase": 3}, "luna-25 has no such start; allowed: descent, orbit, separation"),
+        ({"mission": "luna-25", "faults": None}, "faults are None; they are words"),
+        ({"mission": "luna-25", "faults": [3]}, "faults are [3]; they are words"),
         ({"mission": "luna-25", "faults": ("gyro.drift",) * 9}, "9 faults were asked for; the table holds 8"),
     ],
 )

@@ -171,6 +171,8 @@ def test_what_cannot_be_flown_is_refused(says):
         ("area_over_mass_m2_kg is nan", dict(area_over_mass_m2_kg=float("nan"))),
         ("gm_m3_s2 of moon is nan", dict(gm_m3_s2={"moon": float("nan")})),
         ("reflectivity is 3", dict(reflectivity=3.0)),
+        ("moon_degree is 1.5", dict(moon_degree=1.5)),
+        ("earth_degree is -1", dict(earth_degree=-1)),
     ],
 )
 def test_forces_that_make_no_sense_are_refused(says, given):

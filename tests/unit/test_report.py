@@ -9,14 +9,15 @@ from rich.console import Console
 from synthetic_flight import CONTACT_S, START_UTC, Hills, SyntheticFlight, channels, outcome
 
 from perilune.constants import RADIUS_MOON_M
+from perilune.report.chapters import CHAPTERS, Story
 from perilune.report.figures_ground import track_on_ground
 from perilune.report.figures_navigation import block_errors
 from perilune.report.folder import write_flight
 from perilune.report.live import Watch, clock, distance, line
-from perilune.report.page import CHAPTERS, Story, page
+from perilune.report.page import page
 from perilune.report.record import Record, thinned, turned_by
 from perilune.report.relief import relief_about, shade
-from perilune.report.verdict import sentence, summary, touchdown_rows
+from perilune.report.verdict import energy, sentence, summary, touchdown_rows
 from perilune.scenario.load import load
 from perilune.sim.progress import Progress
 from perilune.sim.recording import recording_tree
@@ -183,3 +184,12 @@ def test_numbers_are_written_for_people():
     assert clock(3723.9) == "+1:02:03"
     assert [distance(x) for x in (12.345, 812.0, 18_300.0)] == ["12.3 m", "812 m", "18.3 km"]
     assert "100 %" in line(looks()[-1])
+
+
+@pytest.mark.parametrize(("positive", "word"), [(True, "positive"), (False, "negative")])
+def test_the_page_says_whether_energy_sufficed(positive, word):
+    lowest = {"share": 0.613, "utc": "2023-08-16T09:41:07.250"}
+    told = energy({"bus": dict(energy_balance_positive=positive, generated_mean_w=640.4, used_mean_w=310.2, lowest_charge=lowest)})
+    assert f"is {word}: panels and generator could give 640 W in the mean, 310 W were used" in told
+    assert "lowest at 61 %, on 2023-08-16 09:41 UTC" in told
+    assert energy({}) == ""

@@ -3,7 +3,7 @@
 import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -208,8 +208,12 @@ def _fly(mission: MissionFile, folder: Path, choices: dict[str, Any]) -> dict[st
     from perilune.report.live import Watch
     from perilune.scenario.ahead import Ahead
 
-    coming = kept and Ahead(kept, "\n".join((mission.text, str(choices["from_phase"]), choices["variant"])))
-    with ThreadPoolExecutor(max_workers=1) as beside, Watch(console_of(to_stderr=True)) as watch:
+    kind = "\n".join((mission.text, str(choices["from_phase"]), choices["variant"]))
+    with (
+        Ahead(kept, kind) if kept else nullcontext() as coming,
+        ThreadPoolExecutor(max_workers=1) as beside,
+        Watch(console_of(to_stderr=True)) as watch,
+    ):
         report = beside.submit(_report)  # matplotlib takes as long as loading the programs
         flight = perilune.fly(mission, progress=watch, keep_in=coming, **choices)  # type: ignore[attr-defined]
     files = report.result().write_flight(flight, mission, folder)

@@ -7,8 +7,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from perilune.report.chapters import Story
 from perilune.report.figures_ground import track_on_ground
-from perilune.report.page import Story, page
+from perilune.report.page import page
 from perilune.report.record import Record
 from perilune.report.relief import Ground, ReliefMap, relief_about
 from perilune.scenario.brought import hashes

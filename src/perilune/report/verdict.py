@@ -100,3 +100,15 @@ def summary(result: dict[str, Any]) -> str:
         lines += ["", *words]
     lines += ["", *(f"  {name:<10} {path}" for name, path in result["files"].items() if path)]
     return "\n".join(lines)
+
+
+def energy(result: dict[str, Any]) -> str:
+    """Whether a whole mission gained more energy than it spent, and what that left in the battery."""
+    bus = result.get("bus")
+    if not bus:
+        return ""
+    sign, lowest = "positive" if bus["energy_balance_positive"] else "negative", bus["lowest_charge"]
+    return (
+        f"The energy balance of this flight is {sign}: panels and generator could give {bus['generated_mean_w']:.0f} W in the mean, "
+        f"{bus['used_mean_w']:.0f} W were used. The battery was lowest at {100.0 * lowest['share']:.0f} %, on {str(lowest['utc'])[:16].replace('T', ' ')} UTC."
+    )

@@ -29,6 +29,13 @@ class Ahead:
         """Whether a flight of this kind has told what it asks for."""
         return bool(self._asked)
 
+    def __enter__(self) -> "Ahead":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nobody waits for what was not asked for, as when the flight was refused."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def take(self, name: str) -> Executable | None:
         """What was loaded under this name; None if that has not begun, or came to nothing."""
         coming = self._coming.pop(name, None)
@@ -36,7 +43,6 @@ class Ahead:
 
     def close(self, asked: Iterable[str]) -> None:
         """The flight is over, and asked for these: so will the next."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
         now = tuple(dict.fromkeys((*self._asked, *asked)))
         if now != self._asked:
             self.shelf.put(LIST, self._kind, now)

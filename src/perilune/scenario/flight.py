@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -40,6 +40,13 @@ from perilune.wire.telemetry import Mode
 
 ProgressCall = Callable[[Progress], None]
 
+# What is of another type is refused in words, also where annotations are checked as the program runs.
+if TYPE_CHECKING:
+    Entry: TypeAlias = str | None
+    Faults: TypeAlias = Sequence[str] | str
+else:
+    Entry = Faults = object
+
 
 @dataclass
 class Flight:
@@ -69,8 +76,8 @@ class Flight:
 def fly(
     mission: MissionFile | str | Path,
     seed: int = 0,
-    from_phase: str | None = None,
-    faults: Sequence[str] | str = (),
+    from_phase: Entry = None,
+    faults: Faults = (),
     progress: ProgressCall | None = None,
     keep_in: Path | Ahead | None = None,
     variant: str = "nominal",
@@ -86,10 +93,14 @@ def fly(
     file = mission if isinstance(mission, MissionFile) else load(mission)
     if isinstance(faults, str):
         faults = (faults,)
+    if not isinstance(faults, Sequence) or not all(isinstance(words, str) for words in faults):
+        raise ScenarioError(
+            f"faults are {faults!r}; they are words, as 'engine.thrust-loss:0.4@phase=braking', or a list of such; () is none"
+        )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**31:
         raise ScenarioError(f"seed is {seed!r}; it must be a whole number from 0 to {2**31 - 1}")
     if from_phase is not None and from_phase not in file.entries:
-        raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(from_phase, file.entries)}")
+        raise ScenarioError(f"--from {from_phase}: {file.name} has no such start; {nearest(str(from_phase), file.entries)}")
     file = variant_of(file, variant)
     fault_table((*rows_of([fault.words for fault in read_faults(file, faults)]), *_met(file, variant)))
     asked = {"variant": variant, "seed": int(seed), "from": from_phase or file.entries[0], "faults": list(faults)}

@@ -4,8 +4,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import jax.numpy as jnp
+import numpy as np
 
 from perilune.constants import GM_EARTH_M3_S2, GM_SUN_M3_S2
 from perilune.dynamics.cislunar import Cislunar, EarthFigure
@@ -21,6 +23,12 @@ from perilune.moon.time import Epoch
 from perilune.scenario.brought import coefficients
 from perilune.scenario.errors import ScenarioError, nearest
 
+# What is of another type is refused in words, also where annotations are checked as the program runs.
+if TYPE_CHECKING:
+    Degree: TypeAlias = int | None
+else:
+    Degree = object
+
 BODIES = ("earth", "moon", "sun", *GM_PLANETS_M3_S2)
 
 
@@ -34,9 +42,9 @@ class Forces:
     """
 
     bodies: tuple[str, ...] = ("earth", "moon", "sun", *PLANETS_THAT_MATTER)
-    moon_degree: int | None = None
+    moon_degree: Degree = None
     moon_gravity_file: str | Path | None = None
-    earth_degree: int | None = None
+    earth_degree: Degree = None
     earth_gravity_file: str | Path | None = None
     area_over_mass_m2_kg: float = 0.0
     reflectivity: float = 1.5
@@ -47,6 +55,11 @@ class Forces:
         complaints = [f"forces: there is no body '{body}'; {nearest(body, BODIES)}" for body in unknown]
         if not 0.0 <= self.area_over_mass_m2_kg < math.inf:
             complaints.append(f"forces.area_over_mass_m2_kg is {self.area_over_mass_m2_kg}; it must be a number, and not negative")
+        for name, degree in (("moon_degree", self.moon_degree), ("earth_degree", self.earth_degree)):
+            if degree is not None and (isinstance(degree, bool) or not isinstance(degree, int | np.integer) or degree < 0):
+                complaints.append(
+                    f"forces.{name} is {degree!r}; it must be a whole number, not negative: 0 is none, None is all the field has"
+                )
         for body, gm_m3_s2 in self.gm_m3_s2.items():
             if not 0.0 <= gm_m3_s2 < math.inf:
                 complaints.append(f"forces.gm_m3_s2 of {body} is {gm_m3_s2}; it must be a number, and not negative")

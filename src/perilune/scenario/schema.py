@@ -114,6 +114,13 @@ class MissionFile(Table):
         return self
 
     @model_validator(mode="after")
+    def _groups_have_names_of_their_own(self) -> "MissionFile":
+        names = [group.name for group in (*self.engines, *self.thrusters)]
+        for name in {name for name in names if names.count(name) > 1}:
+            raise complain(("engines", f"and thrusters have '{name}' twice; the plan and the flight software call them by name"))
+        return self
+
+    @model_validator(mode="after")
     def _has_room_for_its_propellant(self) -> "MissionFile":
         if self.plan is not None:
             loaded_kg = self.plan.separation_kg - self.vehicle.mass_dry_kg
