@@ -163,3 +163,10 @@ def test_what_cannot_be_done_is_told_in_a_line(words, said):
 
 def test_a_folder_that_is_there_is_not_written_over(result):
     assert "exists already" in told("campaign", "luna-25", "--out", "one", status=2).stderr
+
+
+def test_a_case_that_is_not_there_is_refused_before_anything_is_made(result, monkeypatch):
+    monkeypatch.setattr(campaign_folder, "Squadron", Stub)
+    monkeypatch.setattr(campaign_folder, "refuse_other_mission", lambda *_: None)
+    monkeypatch.setattr(Stub, "prepare", lambda self: pytest.fail("programs were made for it"))
+    assert "the campaign has no such case on disk" in told("replay", "one", "--case", str(CASES), status=2).stderr

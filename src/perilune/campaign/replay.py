@@ -37,17 +37,26 @@ def replay(squadron: Squadron, table: CaseTable, case: int, progress: Any = lamb
 
 def replays(squadron: Squadron, table: CaseTable, cases: Sequence[int], progress: Any = lambda _: None) -> Iterator[Replay]:
     """Several, in order: a chunk flies once for all that it holds of them."""
+    chunks = [(number, list(some)) for number, some in groupby(sorted(set(cases)), lambda case: case // squadron.asked.width)]
+    before = {number: _on_disk(squadron, table, number, some) for number, some in chunks}
     squadron.prepare()
-    for number, some in groupby(sorted(set(cases)), lambda case: case // squadron.asked.width):
-        yield from _of_chunk(squadron, (number, table.chunk(number)), list(some), progress)
+    for number, some in chunks:
+        yield from _of_chunk(squadron, (number, before[number]), some, progress)
 
 
-def _of_chunk(squadron: Squadron, there: tuple[int, Columns | None], cases: list[int], progress: Any) -> Iterator[Replay]:
+def _on_disk(squadron: Squadron, table: CaseTable, number: int, cases: list[int]) -> Columns:
+    """The rows of a chunk that has these cases; ScenarioError if it has not."""
+    first, _ = squadron.asked.chunk(number)
+    rows = table.chunk(number)
+    strange = [case for case in cases if rows is None or not 0 <= case - first < len(rows["case"])]
+    if rows is None or strange:
+        raise ScenarioError(f"--case {strange[0]}: the campaign has no such case on disk")
+    return rows
+
+
+def _of_chunk(squadron: Squadron, there: tuple[int, Columns], cases: list[int], progress: Any) -> Iterator[Replay]:
     number, before = there
     first, count = squadron.asked.chunk(number)
-    strange = [case for case in cases if before is None or not 0 <= case - first < len(before["case"])]
-    if before is None or strange:
-        raise ScenarioError(f"--case {strange[0]}: the campaign has no such case on disk")
     seeds = {case: int(before["seed"][case - first]) for case in cases}
     noting = Noting(squadron.lanes, seeds.values())
     again = squadron.fly_by(noting, first, count)
