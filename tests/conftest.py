@@ -4,14 +4,19 @@ Nothing of the package is imported here at the top: annotations are checked only
 """
 
 import gc
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import pytest
 from hypothesis import settings
 
 CACHE = Path(__file__).parents[1] / ".cache" / "jax"
+PLAIN = Path(__file__).parent / "plain_installation.py"
 
 # Loops emitted the plain way compile a fifth faster, as those of single flights are (`scenario.programs.QUICK`).
 PLAIN_LOOPS = "--xla_cpu_use_fusion_emitters=false"
@@ -38,7 +43,7 @@ FAULTY_SEEDS = [0, 7, 8, 9]
 # Files that fly the fleet below share its program, and those that look at the plan below share that, so they are one worker's.
 SHARED = {
     "fleet": ("test_blindness", "test_one_compile", "test_batch_honesty", "test_orbit_flight", "test_lanes_flight"),
-    "plan": ("test_luna25_plan", "test_voyage", "test_flight_api"),
+    "plan": ("test_luna25_plan", "test_voyage", "test_flight_api", "test_answers"),
 }
 # What takes longest comes first: last, it would leave the other workers idle.
 LONG_FIRST = ("plan", "fleet", "test_filter_consistency", "test_path_events", "test_low_energy")
@@ -82,9 +87,32 @@ def luna():
     return build(load("luna-25"))
 
 
+class Told(NamedTuple):
+    """A flight as the command line told of it."""
+
+    result: dict[str, Any]
+    standard_output: str
+    standard_error: str
+    folder: Path
+
+
 @pytest.fixture(scope="session")
-def luna_plan():
-    """The desk's plan of Luna-25, kept with its programs where the flights find them."""
+def main_job(tmp_path_factory):
+    """`perilune fly luna-25 --json`, from separation to the surface, with nothing there that only the tests need.
+
+    Its plan and its programs are kept where other flights find them.
+    """
+    folder = tmp_path_factory.mktemp("main_job") / "flight"
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(CACHE)}
+    command = [sys.executable, str(PLAIN), "fly", "luna-25", "--seed", "0", "--json", "--out", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stderr
+    return Told(json.loads(done.stdout), done.stdout, done.stderr, folder)
+
+
+@pytest.fixture(scope="session")
+def luna_plan(main_job):
+    """The desk's plan of Luna-25, as the flight left it."""
     from perilune.scenario.load import load
     from perilune.scenario.plan import PlannedMission, kept_plan
     from perilune.scenario.programs import kept_programs

@@ -4,6 +4,7 @@
 """
 
 import sys
+from importlib.machinery import PathFinder
 from importlib.metadata import packages_distributions, requires
 
 from packaging.requirements import Requirement
@@ -30,28 +31,27 @@ def plain_distributions() -> set[str]:
     return {name for name, _ in found} | OF_THE_ENVIRONMENT
 
 
-class Absent:
-    """Finds nothing of the packages named: an import of one fails as if it were not there."""
-
-    def __init__(self, packages: set[str]):
-        self.packages = packages
-
-    def find_spec(self, name: str, path=None, target=None):
-        if name.partition(".")[0] in self.packages:
-            raise ModuleNotFoundError(f"No module named {name!r}: a plain installation has none", name=name)
-
-
 def absent_packages() -> set[str]:
     plain = plain_distributions()
     return {package for package, owners in packages_distributions().items() if not plain & {canonicalize_name(owner) for owner in owners}}
 
 
+def hide(packages: set[str]) -> None:
+    """Nothing of these is found any more, as if they were not there."""
+    usual = PathFinder.find_spec
+
+    def find_spec(name, path=None, target=None):
+        return None if name.partition(".")[0] in packages else usual(name, path, target)
+
+    PathFinder.find_spec = find_spec
+    for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+        del sys.modules[name]
+
+
 if __name__ == "__main__":
     absent = absent_packages()
     assert {"dask", "distributed", "zarr", "rasterio", "pytest"} <= absent, "these come with the tests only"
-    for package in absent & set(sys.modules):
-        del sys.modules[package]
-    sys.meta_path.insert(0, Absent(absent))
+    hide(absent)
     sys.argv[0] = "perilune"
 
     from perilune.cli import app

@@ -77,7 +77,7 @@ class Programs:
     def __init__(self, shelf: Shelf | None = None, ahead: Ahead | None = None):
         self.shelf = shelf
         self._ahead = ahead
-        self._taken: list[str] = []
+        self.taken: list[str] = []  # what was asked for, by its name on the shelf
         self._ready: dict[tuple, Future[_Program]] = {}
         self._asking = Lock()
 
@@ -102,11 +102,6 @@ class Programs:
         """Whether those that a flight of this kind asks for are on their way already."""
         return self._ahead is not None and self._ahead.knows
 
-    @property
-    def asked(self) -> set[tuple]:
-        """What was asked for: name of the function, and all that tracing sees of its arguments."""
-        return set(self._ready)
-
     def _make(self, program: Future[_Program], key: tuple, wanted: tuple[Callable[..., Any], _Call]) -> None:
         try:
             program.set_result(_same(self._found(key), key, wanted[1]) or _made(self.shelf, key, wanted))
@@ -119,13 +114,13 @@ class Programs:
         if self.shelf is None:
             return None
         name = self.shelf.name(key[0], _words(key))
-        self._taken.append(name)
+        self.taken.append(name)
         return (self._ahead and self._ahead.take(name)) or executable_of(self.shelf.take(name))
 
     def close(self) -> None:
         """What was asked for is noted, for the next of the same kind."""
         if self._ahead is not None:
-            self._ahead.close(self._taken)
+            self._ahead.close(self.taken)
 
     def shape(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `eqx.filter_eval_shape` says of a call; kept too, since it takes tracing."""
