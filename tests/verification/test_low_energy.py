@@ -10,10 +10,12 @@ import pytest
 from perilune.constants import GM_EARTH_M3_S2, GM_MOON_M3_S2, RADIUS_EARTH_M, RADIUS_MOON_M
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.propagate import LOOSE, coast_rates, propagated
+from perilune.math.calling import called_by
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.moon.time import epoch_from_utc
+from perilune.scenario.programs import IN_MEMORY
 from perilune.trajectory import backwards, low_energy
 from perilune.trajectory.injection import IMPULSE_N, Parking, Perilune, Transfer, at_perilune, outbound
 from perilune.trajectory.legs import Engine, about_earth, compiled, flown, last
@@ -36,6 +38,13 @@ CENTRAL, SLOPE_SHARE = 3e-6, 1e-6
 EXCESS_DIRECT_M_S = 700.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def optimised():
+    """A search runs long: it is compiled as flights are."""
+    with called_by(IN_MEMORY):
+        yield
+
+
 @pytest.fixture(scope="module")
 def case():
     start, end = epoch_from_utc(DEPARTURE_UTC), epoch_from_utc(ARRIVAL_UTC)
@@ -52,9 +61,10 @@ def case():
 @pytest.fixture
 def coarse(monkeypatch):
     """Fewer nodes, arguments and energies than usual, about those of the flight that is known, and fewer of them kept."""
-    few = {"NODES": 12, "ARGUMENTS": 36, "C3_M2_S2": low_energy.C3_M2_S2[:4], "CELLS_KEPT": 32, "STARTS_TRIED": 24}
+    few = {"NODES": 12, "ARGUMENTS": 36, "C3_M2_S2": low_energy.C3_M2_S2[1:3], "CELLS_KEPT": 16, "STARTS_TRIED": 12}
     for name, value in few.items():
         monkeypatch.setattr(low_energy, name, value)
+    monkeypatch.setattr(backwards, "BATCH", 24)  # or the few would be filled up to as many as usual
 
 
 @compiled
