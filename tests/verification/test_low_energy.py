@@ -10,12 +10,10 @@ import pytest
 from perilune.constants import GM_EARTH_M3_S2, GM_MOON_M3_S2, RADIUS_EARTH_M, RADIUS_MOON_M
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.propagate import LOOSE, coast_rates, propagated
-from perilune.math.calling import called_by
 from perilune.moon.ephemeris import load_ephemeris
 from perilune.moon.gravity import field_of
 from perilune.moon.lunar_field import lunar_field
 from perilune.moon.time import epoch_from_utc
-from perilune.scenario.programs import IN_MEMORY
 from perilune.trajectory import backwards, low_energy
 from perilune.trajectory.injection import IMPULSE_N, Parking, Perilune, Transfer, at_perilune, outbound
 from perilune.trajectory.legs import Engine, about_earth, compiled, flown, last
@@ -36,13 +34,6 @@ MOMENTUM_SHARE = 0.1
 CENTRAL, SLOPE_SHARE = 3e-6, 1e-6
 # A direct flight arrives with 0.75 km/s and more (Luna-25: 0.79).
 EXCESS_DIRECT_M_S = 700.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def optimised():
-    """A search runs long: it is compiled as flights are."""
-    with called_by(IN_MEMORY):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -26,8 +26,7 @@ from perilune.scenario.shelf import Shelf
 
 # For one lander on a CPU. Loops emitted the plain way compile in half the time, and run no slower when they are of length one (a batch of
 # 512 would lose a tenth); in sixteen parts they compile on all cores. The last bit of a number may differ from that of a batch.
-# Optimised also where the environment says otherwise: flown once, a program without that takes longer in all.
-QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 16, "xla_backend_optimization_level": 3}
+QUICK = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 16}
 
 _TRACING = Lock()
 
