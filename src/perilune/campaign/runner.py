@@ -189,8 +189,9 @@ def reason(file: LanderFile, row: Case) -> str:
     if row.outcome is Outcome.LANDED:
         return ""
     if row.outcome is Outcome.TIPPED_OVER:
-        upright = row.rest_tilt_deg < 45.0
-        return "rests beyond the tilt limit" if upright else "tipped over"
+        if row.rest_tilt_deg <= float(limits.rest_tilt_deg):  # only a hull that touches makes no landing of that
+            return "rests on its hull"
+        return "rests beyond the tilt limit" if row.rest_tilt_deg < 45.0 else "tipped over"
     if row.outcome is not Outcome.CRASHED:
         return row.outcome.name.lower()
     over = [

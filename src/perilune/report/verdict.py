@@ -18,7 +18,7 @@ COLOURS = {
 }
 FATES = {
     "landed": "It stands on the Moon.",
-    "tipped_over": "It is down and at rest, but not upright.",
+    "tipped_over": "It is down and at rest, but not as it means to rest.",
     "crashed": "It hit the ground harder than it can stand.",
     "lost": "It is neither down nor where it was meant to be.",
     "in_orbit": "It is in the orbit that was wanted.",

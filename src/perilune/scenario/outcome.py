@@ -212,10 +212,11 @@ def cause(fate: Outcome, verdict: Verdict, file: LanderFile) -> str:
         over.append(f"{float(contact.horizontal_m_s):.2f} m/s sideways, limit {limits.horizontal_m_s:g}")
     if np.degrees(contact.tilt_rad) > limits.tilt_deg:
         over.append(f"tilted by {np.degrees(contact.tilt_rad):.1f} deg, limit {limits.tilt_deg:g}")
-    slope = f"on ground sloping {np.degrees(contact.slope_rad):.1f} deg"
+    slope, rest_deg = f"on ground sloping {np.degrees(contact.slope_rad):.1f} deg", float(np.degrees(verdict.end_tilt_rad))
+    hull = " on its hull," if rest_deg <= limits.rest_tilt_deg else ""  # nothing else makes no landing of such a tilt
     return {
         Outcome.LANDED: f"at rest, upright, {slope}",
-        Outcome.TIPPED_OVER: f"at rest at a tilt of {np.degrees(verdict.end_tilt_rad):.0f} deg, {slope}",
+        Outcome.TIPPED_OVER: f"at rest{hull} at a tilt of {rest_deg:.0f} deg, {slope}",
         Outcome.CRASHED: f"touched the ground at {', '.join(over)}",
         Outcome.LOST: "time ran out before it came to rest",
         Outcome.IN_ORBIT: "in the orbit that was wanted",
