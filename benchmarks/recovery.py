@@ -1,4 +1,5 @@
-"""What recovery saves: an engine or an inertial unit that fails, a computer that restarts, a thrust too weak to land with, each with and without.
+"""What recovery saves: an engine or an inertial unit that fails, a computer that restarts, a thrust too weak to land with, an altimeter that is
+refused, a touchdown switch that lies, each with and without.
 
 python benchmarks/recovery.py engine-out chandrayaan-3 --seeds 200
 """
@@ -88,6 +89,22 @@ CASES: dict[str, tuple[dict[str, dict[str, Any]], tuple[str, ...]]] = {
             "gyro.dead.all@phase=braking",
             "gyro.saturated.y@phase=braking+60",
         ),
+    ),
+    "gate": (
+        {"refused for good": {"flight_software.gates.altimeter.policy": "reject_for_good"}, "heard again": {}},
+        (
+            "accelerometer.bias.all:0.01@phase=braking",
+            "ground.higher:1000@phase=braking",
+            "altimeter.bias:1000@altitude=5000+0..10",
+            "velocimeter.no-ranges",
+            "accelerometer.bias.all:0.01@phase=braking and velocimeter.no-ranges",
+            "ground.higher:1000@phase=braking and velocimeter.no-ranges",
+            "altimeter.bias:1000@altitude=5000+0..10 and velocimeter.no-ranges",
+        ),
+    ),
+    "touchdown": (
+        {"one switch": {}, "two switches": {"flight_software.monitors.pads_needed": 2}},
+        ("touchdown.stuck-on.0@altitude=40", "touchdown.stuck-off.0", "touchdown.stuck-off.0 and touchdown.stuck-off.1"),
     ),
     "unit-out": (VOTES, ("accelerometer.dead@altitude=13700", "accelerometer.dead@altitude=13700 and gyro.dead.all@altitude=13700")),
 }
