@@ -211,3 +211,16 @@ def test_a_datetime_in_any_zone_is_the_same_instant(flight):
     moscow = timezone(timedelta(hours=3))
     other = perilune.propagate(STATE, datetime(2023, 8, 16, 13, tzinfo=moscow), HOUR_S, forces=FORCES)
     assert np.array_equal(other.at(HOUR_S), flight.at(HOUR_S))
+
+
+@pytest.mark.parametrize(
+    "event", [events.periapsis, events.apoapsis, events.umbra, events.penumbra, lambda body: events.altitude(body, 1e5)]
+)
+def test_there_are_no_events_of_other_bodies(event):
+    with pytest.raises(ValueError, match="there are no events of 'mars'; the bodies are earth, moon"):
+        event("mars")
+
+
+def test_no_station_sees_higher_than_overhead():
+    with pytest.raises(ScenarioError, match="elevation_deg is 200"):
+        rise(Station(55.0, 37.0), 200.0)

@@ -202,7 +202,6 @@ def test_several_complaints_are_all_told():
         ("periapsis_altitude_km = 18", "periapsis_altitude_km = 2", "the relief about the site goes up to some 2.3 km"),
         ("gate_altitude_m = 2000", "gate_altitude_m = 19000", "braking ends at 19.4 km, and must begin above it"),
         ("vertical_m_s = 3\n", "vertical_m_s = 80\n", "it must lie in (0, 15]"),
-        ('name = "DMP"', 'name = "KTD"', "engines and thrusters have 'KTD' twice"),
         ("value = [900, 900, 700], within", "value = [900, 100, 10], within", "no moment exceeds the sum of the other two"),
         (
             "inertia_full_kg_m2 = { value = [900, 900, 700], within_percent = 20",

@@ -172,9 +172,14 @@ def plan(
         from perilune.report.plan_folder import plan_result, plan_table, write_plan_folder
         from perilune.scenario.plan import plan as planned_for
 
-        planned = planned_for(mission, kept)
+        folder = _new_folder(out, load(mission).name, "plans")
+        try:
+            planned = planned_for(mission, kept)
+        except BaseException:
+            _remove_if_empty(folder)
+            raise
         result = plan_result(planned)
-        files = write_plan_folder(planned, result, _new_folder(out, planned.file.name, "plans"))
+        files = write_plan_folder(planned, result, folder)
     show(Told(result, (plan_table(result),), files), as_json)
 
 

@@ -24,7 +24,7 @@ from perilune.types import Scalar
 
 Body: TypeAlias = Literal["earth", "moon"]
 
-RADIUS_M = {"earth": RADIUS_EARTH_M, "moon": RADIUS_MOON_M}
+RADIUS_M: dict[Body, float] = {"earth": RADIUS_EARTH_M, "moon": RADIUS_MOON_M}
 # Radius at which the Moon's sphere of influence is drawn by convention: 384,400 km x (mass ratio)^(2/5).
 MOON_INFLUENCE_M = 66.1e6
 
@@ -147,19 +147,28 @@ class Elevation(Event):
         return self.place.elevation_sine(at.t_s, at.r_gci_m) - jnp.sin(self.elevation_rad)
 
 
-def periapsis(body: Body) -> Event:
+def _known(body: str) -> Body:
+    """ValueError for another, which would be taken for the Moon."""
+    for one in RADIUS_M:
+        if body == one:
+            return one
+    raise ValueError(f"there are no events of '{body}'; the bodies are {', '.join(RADIUS_M)}")
+
+
+def periapsis(body: str) -> Event:
     """Nearest to the body."""
-    return Apsis(name=f"periapsis {body}", rising=True, body=body)
+    return Apsis(name=f"periapsis {body}", rising=True, body=_known(body))
 
 
-def apoapsis(body: Body) -> Event:
+def apoapsis(body: str) -> Event:
     """Farthest from the body."""
-    return Apsis(name=f"apoapsis {body}", rising=False, body=body)
+    return Apsis(name=f"apoapsis {body}", rising=False, body=_known(body))
 
 
-def altitude(body: Body, height_m: float, rising: bool | None = None) -> Event:
+def altitude(body: str, height_m: float, rising: bool | None = None) -> Event:
     """At a height above the sphere of the body (Moon 1,737.4 km, Earth 6,378.1 km)."""
-    return Distance(name=f"altitude {body}", rising=rising, body=body, radius_m=jnp.asarray(RADIUS_M[body] + height_m))
+    about = _known(body)
+    return Distance(name=f"altitude {body}", rising=rising, body=about, radius_m=jnp.asarray(RADIUS_M[about] + height_m))
 
 
 def surface(height_m: float = 0.0) -> Event:
@@ -172,14 +181,14 @@ def sphere_of_influence(rising: bool | None = None, radius_m: float = MOON_INFLU
     return Distance(name="sphere of influence moon", rising=rising, body="moon", radius_m=jnp.asarray(radius_m))
 
 
-def penumbra(body: Body, rising: bool | None = None) -> Event:
+def penumbra(body: str, rising: bool | None = None) -> Event:
     """The body begins (falling) or ceases (rising) to hide some of the Sun."""
-    return Shadow(name=f"penumbra {body}", rising=rising, body=body, total=False)
+    return Shadow(name=f"penumbra {body}", rising=rising, body=_known(body), total=False)
 
 
-def umbra(body: Body, rising: bool | None = None) -> Event:
+def umbra(body: str, rising: bool | None = None) -> Event:
     """The body begins (falling) or ceases (rising) to hide all of the Sun."""
-    return Shadow(name=f"umbra {body}", rising=rising, body=body, total=True)
+    return Shadow(name=f"umbra {body}", rising=rising, body=_known(body), total=True)
 
 
 def occultation(place: Place | None = None, rising: bool | None = None) -> Event:

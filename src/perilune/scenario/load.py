@@ -72,7 +72,7 @@ def variant_of(mission: MissionFile, variant: str) -> MissionFile:
     if variant == "nominal":
         return mission
     if variant not in VARIANTS:
-        raise ScenarioError(f"there is no variant '{variant}'; {nearest(variant, VARIANTS)}")
+        raise ScenarioError(f"there is no variant '{variant}'; {nearest(str(variant), VARIANTS)}")
     if mission.as_flown is None:
         raise ScenarioError(f"--{variant}: the mission file of {mission.name} does not say what went wrong; it has no table [as_flown]")
     if variant not in mission.variants:

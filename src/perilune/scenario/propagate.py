@@ -80,6 +80,8 @@ class StationEvent(NamedTuple):
 
 def rise(station: Station, elevation_deg: float = 0.0, rising: bool | None = None) -> StationEvent:
     """The spacecraft rises above (or sets below) an elevation at a station."""
+    if not -90.0 <= elevation_deg <= 90.0:
+        raise ScenarioError(f"elevation_deg is {elevation_deg}; it must lie in [-90, 90]")
     return StationEvent(station, lambda place: events.station(place, math.radians(elevation_deg), rising))
 
 

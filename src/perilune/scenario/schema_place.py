@@ -226,14 +226,31 @@ class ObservedEvent(Table):
         return self.utc if isinstance(self.utc, datetime) else datetime.combine(self.utc, time.min, UTC)
 
 
+# What begins so is told in this unit by the desk and by the flight; other figures are turned into the unit that is given.
+TOLD_IN = {
+    **dict.fromkeys(("distance from the Earth", "greatest distance from the Earth", "height over the Moon"), "km"),
+    **dict.fromkeys(("lowest altitude after", "highest altitude after"), "km"),
+    **dict.fromkeys(("length of correction", "length of lunar orbit insertion", "length of lowering", "length of trim"), "s"),
+    **dict.fromkeys(("length of the descent-orbit burn", "period after"), "s"),
+    "inclination after": "deg",
+}
+
+
 class ObservedFigure(Table):
     """A figure of the flight, as it was planned and as it was flown."""
 
     name: str
-    unit: str
+    unit: Literal["s", "min", "h", "days", "m", "km", "m/s", "kg", "deg"]
     utc: AwareDatetime | None = Field(default=None, description="when it was so, for a figure of a moment")
     planned: float | None = None
     flown: float | None = None
+
+    @model_validator(mode="after")
+    def _is_told_in_its_unit(self) -> "ObservedFigure":
+        for begins, unit in TOLD_IN.items():
+            if self.name.startswith(begins) and self.unit != unit:
+                raise complain(("unit", f"is {self.unit}; what begins with '{begins}' is told in {unit}"))
+        return self
 
 
 class Observed(Table):

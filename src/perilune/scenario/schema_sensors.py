@@ -44,22 +44,27 @@ class StarTracker(Table):
     turn_max_deg_s: Positive
     exclusion_deg: AcuteAngle
 
+
+class Ranging(Table):
+    """What hears the ground between two distances."""
+
+    range_min_m: NonNegative
+    range_max_km: Positive
+
     @model_validator(mode="after")
-    def _looks_somewhere(self) -> "StarTracker":
-        if not any(self.boresight):
-            raise complain(("boresight", "is [0, 0, 0]; it must point somewhere"))
+    def _hears_somewhere(self) -> "Ranging":
+        if self.range_min_m >= 1e3 * self.range_max_km:
+            raise complain(("range_min_m", f"is {self.range_min_m:g} m; it must lie below range_max_km, {self.range_max_km:g} km"))
         return self
 
 
-class Altimeter(Table):
+class Altimeter(Ranging):
     """One beam."""
 
     kind: Literal["radar", "laser"]
     position_m: Position
     cant_deg: Cant
     beam_half_deg: NonNegative
-    range_min_m: NonNegative
-    range_max_km: Positive
     incidence_max_deg: AcuteAngle
     noise_floor_m: NonNegative
     noise_percent: Percent
@@ -70,7 +75,7 @@ class Altimeter(Table):
     rate_hz: Rate
 
 
-class Velocimeter(Table):
+class Velocimeter(Ranging):
     """Doppler beams on a cone."""
 
     kind: Literal["radar", "laser", "optical"]
@@ -78,8 +83,6 @@ class Velocimeter(Table):
     cant_deg: Cant
     beams: Annotated[int, Field(ge=3, le=8)]
     cone_deg: AcuteAngle
-    range_min_m: NonNegative
-    range_max_km: Positive
     incidence_max_deg: AcuteAngle
     speed_floor_m_s: NonNegative
     speed_percent: Percent

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic_core import core_schema
 
 from perilune.scenario.errors import unknown_key
@@ -44,6 +44,12 @@ class Within:
         return {**handler(schema), "description": self.words}
 
 
+def _points_somewhere(given: Triplet) -> Triplet:
+    if not any(given.components):
+        raise complain(("", "is [0, 0, 0]; it must point somewhere"))
+    return given
+
+
 Number: TypeAlias = Quantity
 Positive: TypeAlias = Annotated[Quantity, Within(0, above=True)]
 NonNegative: TypeAlias = Annotated[Quantity, Within(0)]
@@ -55,7 +61,7 @@ AcuteAngle: TypeAlias = Annotated[Quantity, Within(0, 90, "degrees")]
 Angle: TypeAlias = Annotated[Quantity, Within(0, 180, "degrees")]
 Correlation: TypeAlias = Annotated[Quantity, Within(-0.999, 0.999, "a correlation")]
 Elevation: TypeAlias = Annotated[Quantity, Within(-10_000, 11_000, "metres over the sphere of 1737.4 km")]
-Direction: TypeAlias = Annotated[Triplet, Within(-1, 1, "a unit vector in structure axes")]
+Direction: TypeAlias = Annotated[Triplet, Within(-1, 1, "a unit vector in structure axes"), AfterValidator(_points_somewhere)]
 Position: TypeAlias = Annotated[Triplet, Within(-20, 20, "metres in structure axes")]
 PositiveTriplet: TypeAlias = Annotated[Triplet, Within(0, above=True)]
 Count: TypeAlias = Annotated[int, Field(ge=1, le=64)]

@@ -183,12 +183,6 @@ class Limits(Table):
         default=None, description="the axis that points up in the attitude in which it means to rest, if not +z"
     )
 
-    @model_validator(mode="after")
-    def _rests_somehow(self) -> "Limits":
-        if self.rest_axis is not None and not any(self.rest_axis):
-            raise complain(("rest_axis", "is [0, 0, 0]; it must point somewhere"))
-        return self
-
 
 class Dispersions(Table):
     """1 sigma of what each flight draws for itself; sensors carry their own."""
