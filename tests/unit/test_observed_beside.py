@@ -14,8 +14,8 @@ from perilune.trajectory.flightpath import Orbit
 ANNOUNCED = datetime(2025, 6, 5, 19, 17, tzinfo=UTC)
 
 
-def figure(name: str) -> ObservedFigure:
-    return ObservedFigure(name=name, unit="h", utc=ANNOUNCED, planned=0.0)
+def figure(name: str, unit: str = "h") -> ObservedFigure:
+    return ObservedFigure(name=name, unit=unit, utc=ANNOUNCED, planned=0.0)
 
 
 def flown(contact) -> Flown:
@@ -41,9 +41,9 @@ def test_the_greatest_distance_is_told_of_a_flight_that_began_near_the_earth():
 
 def test_places_are_told_from_the_centre_of_the_earth_and_over_the_moon():
     here = Flown(np.zeros(1), np.zeros(1), None, None, place=lambda _: Place(np.array([0.0, 4e8, 0.0]), np.array([0.0, 0.0, 1.0e7])))
-    assert beside(figure("distance from the Earth at correction 1"), here) == (None, pytest.approx(4e5))
-    assert beside(figure("height over the Moon at the flyby"), here) == (None, pytest.approx(1e4 - 1737.4))
-    assert beside(figure("height over the Moon at the flyby"), flown(None)) == (None, None)
+    assert beside(figure("distance from the Earth at correction 1", "km"), here) == (None, pytest.approx(4e5))
+    assert beside(figure("height over the Moon at the flyby", "km"), here) == (None, pytest.approx(1e4 - 1737.4))
+    assert beside(figure("height over the Moon at the flyby", "km"), flown(None)) == (None, None)
 
 
 def test_the_period_follows_from_the_orbit_after_a_burn():
