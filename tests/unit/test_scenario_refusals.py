@@ -1,9 +1,7 @@
 """Mission files of sound form that say what cannot be: directions that point nowhere, units that hear nothing, names that are not one's own."""
 
 import pytest
-
-from perilune.scenario.errors import ScenarioError
-from perilune.scenario.load import load, mission_from_text
+from altered_file import refused
 
 
 @pytest.mark.parametrize(
@@ -22,12 +20,8 @@ from perilune.scenario.load import load, mission_from_text
             'name = "length of trim"\nunit = "min"',
             "unit is min; what begins with 'length of trim' is told in s",
         ),
-        ('name = "height at ignition"\nunit = "km"', 'name = "height at ignition"\nunit = "furlong"', "unit"),
+        ('name = "height at ignition"\nunit = "km"', 'name = "height at ignition"\nunit = "furlong"', ".unit is 'furlong'"),
     ],
 )
 def test_what_cannot_be_is_refused(old, new, words):
-    text = load("luna-25").text
-    assert old in text
-    with pytest.raises(ScenarioError) as caught:
-        mission_from_text(text.replace(old, new, 1), "mine.toml")
-    assert words in str(caught.value)
+    assert any(words in line for line in refused(old, new))

@@ -1,6 +1,7 @@
 """Mission files: what is read, and what is refused with which words."""
 
 import pytest
+from altered_file import LUNA, refused
 
 from perilune.scenario.errors import ScenarioError, nearest, split_unit, unknown_key
 from perilune.scenario.load import catalogue, catalogue_names, drawn, load, load_lander, mission_from_text, variant_of
@@ -8,16 +9,6 @@ from perilune.scenario.plan import order_of
 from perilune.scenario.schema import LanderFile, OrbiterFile, json_schema
 from perilune.scenario.schema_quantity import Quantity
 from perilune.scenario.schema_table import Table
-
-LUNA = load("luna-25").text
-
-
-def refused(old: str, new: str) -> tuple[str, ...]:
-    """Complaints about luna-25 with one piece of its text changed."""
-    assert LUNA.count(old) >= 1
-    with pytest.raises(ScenarioError) as caught:
-        mission_from_text(LUNA.replace(old, new, 1))
-    return caught.value.complaints
 
 
 @pytest.mark.parametrize("name", ["luna-25", "hakuto-r-m1", "resilience"])
