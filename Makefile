@@ -7,13 +7,17 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-v
 # Bytecode is written even where the environment says no: the tests start dozens of processes, and without it each would compile 1,200 files of Python.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: fly test lint format clean
+.PHONY: fly test test-long lint format clean
 
 fly: $(VENV)/.installed
 	$(BIN)/perilune fly luna-25
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not long'
+
+# What takes tens of seconds a test: to be run before what it tests is changed for good.
+test-long: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -36,17 +36,23 @@ gc.set_threshold(200_000, 50, 1000)
 settings.register_profile("perilune", deadline=None, derandomize=True)
 settings.load_profile("perilune")
 
-# What becomes of the other three landers of a batch must not touch the first.
-HEALTHY_SEEDS = [0, 1, 2, 3]
+# What becomes of the other three landers of a batch must not touch the first; `test_batch_by_xla` flies it among healthy ones.
 FAULTY_SEEDS = [0, 7, 8, 9]
 
-# Files that fly the fleet below share its program, and those that look at the plan below share that, so they are one worker's.
+# Files that look at the main job, or fly by the programs that it leaves, are one worker's.
 SHARED = {
-    "fleet": ("test_blindness", "test_one_compile", "test_batch_honesty", "test_orbit_flight", "test_lanes_flight"),
-    "plan": ("test_luna25_plan", "test_voyage", "test_flight_api", "test_answers"),
+    "main job": (
+        "test_luna25_plan",
+        "test_voyage",
+        "test_flight_api",
+        "test_answers",
+        "test_blindness",
+        "test_orbit_flight",
+        "test_lanes_flight",
+    ),
 }
 # What takes longest comes first: last, it would leave the other workers idle.
-LONG_FIRST = ("plan", "fleet", "test_filter_consistency", "test_path_events", "test_low_energy")
+LONG_FIRST = ("main job", "test_filter_consistency", "test_path_events", "test_low_energy")
 
 
 def group_of(node_id: str) -> str:
@@ -123,16 +129,17 @@ def luna_plan(main_job):
 
 
 @pytest.fixture(scope="session")
-def healthy(luna):
-    """Four healthy descents."""
-    from flown_fleet import descend, fleet_with
+def programs(main_job):
+    """Those that the main job has left."""
+    from perilune.scenario.programs import kept_programs
 
-    return descend(luna, fleet_with(luna, HEALTHY_SEEDS, {}))
+    with kept_programs(CACHE / "perilune") as programs:
+        yield programs
 
 
 @pytest.fixture(scope="session")
 def faulty_rows():
-    """A weak engine, a thrust that is not a number, a silent velocimeter: each from the start of braking."""
+    """Of four landers the first is healthy; a weak engine, a thrust that is not a number, a silent velocimeter: each from the start of braking."""
     from perilune.faults.words import fault_rows
 
     (stuck,) = fault_rows("engine.stuck@phase=braking")
@@ -144,16 +151,8 @@ def faulty_rows():
 
 
 @pytest.fixture(scope="session")
-def among_faulty(luna, faulty_rows):
-    """The first healthy lander again, in other company."""
-    from flown_fleet import descend, fleet_with
+def among_faulty(luna, faulty_rows, programs):
+    """A healthy lander and three that are not, each flown alone from its orbit to its end."""
+    from flown_fleet import side_by_side
 
-    return descend(luna, fleet_with(luna, FAULTY_SEEDS, faulty_rows))
-
-
-@pytest.fixture(scope="session")
-def reversed_batch(luna, faulty_rows):
-    """The same batch the other way round."""
-    from flown_fleet import WIDTH, descend, fleet_with
-
-    return descend(luna, fleet_with(luna, FAULTY_SEEDS[::-1], {WIDTH - 1 - place: rows for place, rows in faulty_rows.items()}))
+    return side_by_side(luna, FAULTY_SEEDS, faulty_rows, programs)

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flown_fleet import different_leaves
+from flown_fleet import Descent, alone, descend, different_leaves
 from perilune.fsw.app import GUIDANCE_EVERY
 from perilune.sim import fly as sim
+from perilune.sim.channels import all_channels
 from perilune.sim.mission import Frame, Mission, MissionState
 from perilune.sim.step import LANDERS, step
 from perilune.wire.measurements import Measurements
@@ -24,7 +25,7 @@ COMPILE_QUICKLY = {"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emit
 
 
 class Look(NamedTuple):
-    """Landers in flight just before a tick, and what their sensors say."""
+    """A lander in flight just before a tick, and what its sensors say."""
 
     own: Mission
     states: MissionState
@@ -89,8 +90,13 @@ def patched():
 
 
 @pytest.fixture(scope="module")
+def healthy(luna, programs) -> Descent:
+    return descend(luna, alone(luna, 0, (), programs), all_channels, programs)
+
+
+@pytest.fixture(scope="module")
 def looks(healthy) -> dict[Mode, Look]:
-    """Landers while braking and in vertical descent, as they flew, with the readings they then had."""
+    """A lander while braking and in vertical descent, as it flew, with the readings it then had."""
 
     @eqx.filter_jit
     def measured(fleet, states, tick):

@@ -4,10 +4,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 
-from flown_fleet import TRACES, awake, chunk, fleet_with
 from perilune.faults.plan import fault_plan
-from perilune.faults.words import rows_of
 from perilune.scenario.build import build
+from perilune.scenario.disperse import fleet_of
 from perilune.scenario.load import load
 from perilune.sim import fly as sim
 
@@ -17,30 +16,6 @@ def shape_of(tree) -> list[str]:
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     told = (f"{leaf.dtype}{leaf.shape}" if eqx.is_array(leaf) else f"{leaf}" for _, leaf in leaves)
     return [f"{jax.tree_util.keystr(path)}: {what}" for (path, _), what in zip(leaves, told, strict=True)]
-
-
-def test_three_flights_were_one_trace(healthy, among_faulty, reversed_batch):
-    before = len(TRACES)
-    states = jax.tree.map(jnp.asarray, healthy.awake)
-    chunk(healthy.fleet, states, healthy.first_tick)
-    assert len(TRACES) == before
-
-
-def test_other_numbers_and_faults_are_the_same_program(luna, healthy):
-    """Another lander by its values: thrust, Isp, mass, terrain, belief, gates, cycle; other seeds; other faults; another start."""
-    before = len(TRACES)
-    assert before > 0
-
-    def other(leaf):
-        return leaf * 1.01 if eqx.is_inexact_array(leaf) else leaf
-
-    mission = jax.tree.map(other, luna.mission)
-    plan = luna._replace(mission=mission)
-    rows = {0: rows_of(["gyro.drift.z:1e-3@altitude=9000"] * 3)}
-    fleet = fleet_with(plan, [100, 101, 102, 103], rows)
-    states, first, _ = awake(plan, fleet)
-    chunk(fleet, states, first + 7)
-    assert len(TRACES) == before
 
 
 def test_a_value_made_static_is_seen_as_another_trace():
@@ -64,9 +39,10 @@ def test_a_wider_fault_table_is_another_structure(luna):
     assert shape_of(wide) != shape_of(luna.mission)
 
 
-def test_states_are_of_settled_type_from_the_start(healthy):
+def test_states_are_of_settled_type_from_the_start(luna):
     """A number of unsettled type ("weak") in the first states would make the first chunk a program of its own."""
-    states = sim.start(healthy.fleet, jnp.asarray(0))
+    fleet = fleet_of(luna.mission, luna.spread, jnp.arange(4))
+    states = eqx.filter_eval_shape(sim.start, fleet, jnp.asarray(0))
     assert [jax.tree_util.keystr(path) for path, leaf in jax.tree_util.tree_leaves_with_path(states) if leaf.weak_type] == []
 
 

@@ -32,6 +32,9 @@ def askew(angle_rad: float) -> Vec3:
     return vec3((math.sin(angle_rad), 0.0, math.cos(angle_rad)))
 
 
+step = eqx.filter_jit(MONITORS.step)
+
+
 FLAG, NO = jnp.asarray(True), jnp.asarray(False)
 
 
@@ -77,11 +80,11 @@ SPARED = {
 
 def stepped(cycles: int, alike: bool = False, **seen) -> MonitorState:
     """After a cycle in which all is well, a few of one view; velocities that differ a little, as real ones do, unless they are to be alike."""
-    state = MONITORS.step(MONITORS.init(), WELL)
+    state = step(MONITORS.init(), WELL)
     for cycle in range(cycles):
         delta_v = vec3((0.0, 0.0, 0.2 if alike else 0.2 + 1e-3 * cycle))
         view = eqx.tree_at(lambda v: tuple(getattr(v, key) for key in ("delta_v_body_m_s", *seen)), WELL, (delta_v, *seen.values()))
-        state = MONITORS.step(state, view)
+        state = step(state, view)
     return state
 
 
@@ -99,7 +102,7 @@ def test_what_only_looks_alike_does_not_count(monitor):
 
 
 def test_one_good_cycle_starts_the_count_anew():
-    state = MONITORS.step(stepped(CONFIRM - 1, **ILL[Monitor.PROPELLANT_LOW]), WELL)
+    state = step(stepped(CONFIRM - 1, **ILL[Monitor.PROPELLANT_LOW]), WELL)
     assert float(state.count[Monitor.PROPELLANT_LOW]) == 0.0
 
 
@@ -123,7 +126,7 @@ def test_the_velocity_counted_in_place_of_silence_is_what_was_ordered_in_all(rea
     for _ in range(CONFIRM + 3):
         believed = MONITORS.believed(state, ImuReading(given, zero_vec3(), FLAG), ordered)
         counted += float(believed.delta_v_body_m_s.z)
-        state = MONITORS.step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, given))
+        state = step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, given))
     assert counted == pytest.approx(0.2 * (CONFIRM + 3))
 
 
@@ -132,7 +135,7 @@ def one_frozen(cycles: int) -> tuple[MonitorState, ImuReading]:
     state = MONITORS.init()
     for cycle in range(cycles + 1):
         reading = ImuReading(vec3((1e-3 * cycle, -1e-3 * cycle, 0.1)), zero_vec3(), FLAG)
-        state = MONITORS.step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, reading.delta_v_body_m_s))
+        state = step(state, eqx.tree_at(lambda v: v.delta_v_body_m_s, WELL, reading.delta_v_body_m_s))
     return state, reading
 
 
@@ -158,10 +161,10 @@ def test_accelerometers_that_speak_are_believed():
 
 def turning(rate_rad_s: float, cycles: int, angle_rad: float = 1.5) -> MonitorState:
     """The aim jumps by a large angle, and the axis follows at a rate."""
-    state = MONITORS.step(MONITORS.init(), WELL)
+    state = step(MONITORS.init(), WELL)
     for cycle in range(cycles):
         axis = askew(min(rate_rad_s * 0.1 * cycle, angle_rad))
-        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (axis, askew(angle_rad))))
+        state = step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (axis, askew(angle_rad))))
     return state
 
 
@@ -178,11 +181,11 @@ def test_a_lander_that_does_not_follow_its_aim_has_diverged():
 
 def test_an_aim_that_comes_back_while_the_axis_follows_is_no_divergence():
     """Out by 1.5 rad and, when the axis is half-way there, back: the axis turns about and follows."""
-    state = MONITORS.step(MONITORS.init(), WELL)
+    state = step(MONITORS.init(), WELL)
     for cycle in range(160):
         axis = 0.1 * 0.1 * min(cycle, 160 - cycle)
         aim = askew(1.5 if cycle < 80 else 0.0)
-        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(axis), aim)))
+        state = step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(axis), aim)))
     assert not bool(state.raised[Monitor.ATTITUDE_DIVERGED])
 
 
@@ -190,7 +193,7 @@ def test_an_aim_that_trembles_excuses_nothing():
     state = MONITORS.init()
     for cycle in range(200):
         aim = askew(0.02 * (-1) ** cycle)
-        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(0.5), aim)))
+        state = step(state, eqx.tree_at(lambda v: (v.axis_lci, v.aim_lci), WELL, (askew(0.5), aim)))
     assert bool(state.raised[Monitor.ATTITUDE_DIVERGED])
 
 
@@ -199,7 +202,7 @@ def sinking(start_m: float, least_m: float, cycles: int) -> MonitorState:
     state = MONITORS.init()
     for cycle in range(cycles):
         height = number(max(start_m - 1.5 * cycle, least_m))
-        state = MONITORS.step(state, eqx.tree_at(lambda v: (v.height_m, v.sink_m_s), WELL, (height, number(15.0))))
+        state = step(state, eqx.tree_at(lambda v: (v.height_m, v.sink_m_s), WELL, (height, number(15.0))))
     return state
 
 
@@ -213,7 +216,7 @@ def test_the_ground_is_missing_once_the_lander_has_sunk_on_by_the_margin(least_m
 @pytest.mark.parametrize("long_kg, low", [(20.0, True), (-20.0, False)], ids=["long", "short"])
 def test_a_gauge_that_read_wrong_from_the_start_is_set_right_by_its_share(long_kg: float, low: bool):
     """100 kg were loaded; the limit is 15 kg, and half of what the first reading was off is the gauge's: 25 kg stand for 15 and for 35."""
-    state = MONITORS.step(MONITORS.init(), eqx.tree_at(lambda v: v.propellant_kg, WELL, number(100.0 + long_kg)))
+    state = step(MONITORS.init(), eqx.tree_at(lambda v: v.propellant_kg, WELL, number(100.0 + long_kg)))
     for _ in range(CONFIRM):
-        state = MONITORS.step(state, eqx.tree_at(lambda v: v.propellant_kg, WELL, number(24.9)))
+        state = step(state, eqx.tree_at(lambda v: v.propellant_kg, WELL, number(24.9)))
     assert bool(state.raised[Monitor.PROPELLANT_LOW]) == low

@@ -1,4 +1,4 @@
-"""The tick in lanes beside the tick by XLA: chunk by chunk from the same states, of a batch in which one lander is healthy.
+"""The tick in lanes beside the tick by XLA: a batch in which one lander is healthy, and each of its landers flown alone, chunk by chunk.
 
 It has the program of a fleet with faults; one without them is its own program, less what faults do (`benchmarks/real_campaign.py` flies it).
 """
@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from conftest import CACHE
-from flown_fleet import WIDTH, Descent, awake, different_leaves, fleet_with, lander
+from conftest import CACHE, FAULTY_SEEDS
+from flown_fleet import WIDTH, different_leaves, lander, side_by_side_awake
 from perilune.lanes.calling import Library
 from perilune.scenario.native import in_lanes
 from perilune.scenario.shelf import Shelf
@@ -96,20 +96,18 @@ def test_verdicts_are_as_by_xla(ended, among_faulty):
     assert np.array_equal(np.asarray(ended.verdict.outcome), np.asarray(among_faulty.last.verdict.outcome))
 
 
-def test_a_lander_does_not_depend_on_its_place(caller, ended, reversed_batch):
+def test_a_lander_does_not_depend_on_its_place(caller, luna, ended, among_faulty, faulty_rows, programs):
     """Bit for bit over the whole descent: the same batch the other way round."""
-    turned = to_the_end(caller, reversed_batch)
+    rows = {WIDTH - 1 - place: each for place, each in faulty_rows.items()}
+    turned = to_the_end(caller, side_by_side_awake(luna, FAULTY_SEEDS[::-1], rows, programs), len(among_faulty.states))
     for place in range(WIDTH):
         assert different_leaves(lander(ended, place), lander(turned, WIDTH - 1 - place)) == []
     assert np.all(np.asarray(ended.verdict.outcome) != Outcome.FLYING)
 
 
-def test_a_lander_does_not_depend_on_its_company(caller, luna, ended, among_faulty, faulty_rows):
+def test_a_lander_does_not_depend_on_its_company(caller, luna, ended, among_faulty, faulty_rows, programs):
     """Bit for bit over the whole descent: the first lander among others of other seeds, with the same faults."""
-    fleet = fleet_with(luna, [0, 17, 18, 19], faulty_rows)
-    woken, first, _ = awake(luna, fleet)
-    assert first == among_faulty.first_tick
-    others = to_the_end(caller, Descent(fleet, first, woken), len(among_faulty.states))
+    others = to_the_end(caller, side_by_side_awake(luna, [0, 17, 18, 19], faulty_rows, programs), len(among_faulty.states))
     assert different_leaves(lander(ended, 0), lander(others, 0)) == []
     assert different_leaves(lander(ended, 1), lander(others, 1)) != []
 
@@ -119,24 +117,24 @@ def test_who_is_down_stays_as_it_is(caller, among_faulty):
     assert different_leaves(after, among_faulty.last) == []
 
 
-def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, healthy):
+def test_without_a_program_and_for_the_record_xla_flies(monkeypatch, among_faulty):
     flown = []
     monkeypatch.setattr(in_lanes_module, "fly_chunk", lambda *arguments: flown.append(arguments[3]) or ("flown", None))
     caller = InLanes(lambda fleet, states: None)
     for recorder in (sim.no_record, len):
-        assert caller(in_lanes_module.fly_chunk, healthy.fleet, healthy.awake, jnp.asarray(0), recorder) == ("flown", None)
+        assert caller(in_lanes_module.fly_chunk, among_faulty.fleet, among_faulty.awake, jnp.asarray(0), recorder) == ("flown", None)
     assert flown == [sim.no_record, len]
 
 
-def test_a_coast_after_ticks_in_lanes_is_flown_by_a_program_that_is_kept(healthy):
+def test_a_coast_after_ticks_in_lanes_is_flown_by_a_program_that_is_kept(among_faulty):
     """States come out of lanes as numpy's arrays; programs that are kept know JAX's."""
     asked = []
     caller = InLanes(lambda fleet, states: None, lambda function, *arguments: asked.append(jax.tree.leaves(arguments)))
-    caller(sim.sleep, healthy.fleet, jax.tree.map(np.asarray, healthy.last), jnp.asarray(0), jnp.asarray(100))
+    caller(sim.sleep, among_faulty.fleet, jax.tree.map(np.asarray, among_faulty.last), jnp.asarray(0), jnp.asarray(100))
     assert len(asked) == 1 and all(isinstance(leaf, jax.Array) for leaf in asked[0] if eqx.is_array(leaf))
 
 
-def test_threads_with_fleets_of_their_own_do_not_mix(healthy):
+def test_threads_with_fleets_of_their_own_do_not_mix(among_faulty):
     """Each is flown with what is its own, however they take turns."""
     both, seen = threading.Barrier(2), []
 
@@ -150,11 +148,11 @@ def test_threads_with_fleets_of_their_own_do_not_mix(healthy):
 
     def flown(fleet: sim.Fleet) -> int:
         for number in range(5):
-            caller(in_lanes_module.fly_chunk, fleet, healthy.awake, jnp.asarray(number), sim.no_record)
+            caller(in_lanes_module.fly_chunk, fleet, among_faulty.awake, jnp.asarray(number), sim.no_record)
         return threading.get_ident()
 
-    heavier = eqx.tree_at(lambda own: own.propellant_kg, healthy.fleet.own, healthy.fleet.own.propellant_kg + 1.0)
-    fleets = [healthy.fleet, sim.Fleet(healthy.fleet.shared, heavier, healthy.fleet.seeds)]
+    heavier = eqx.tree_at(lambda own: own.propellant_kg, among_faulty.fleet.own, among_faulty.fleet.own.propellant_kg + 1.0)
+    fleets = [among_faulty.fleet, sim.Fleet(among_faulty.fleet.shared, heavier, among_faulty.fleet.seeds)]
     caller = InLanes(lambda fleet, states: Slow())
     with ThreadPoolExecutor(2) as threads:
         whose = dict(zip(threads.map(flown, fleets), fleets, strict=True))

@@ -50,6 +50,7 @@ def order(arrival_utc="2023-08-16T08:57:00", inclination_deg=82.0, down=None, th
     return MissionOrder("test", 1750.0, 640.0, start, arrival, Thruster("small", 300.0, 285.0), None, down)
 
 
+@pytest.mark.long
 def test_any_date_converges_without_a_guess():
     rng = np.random.default_rng(25)
     for _ in range(DATES):

@@ -259,6 +259,7 @@ def test_a_folder_that_cannot_be_written_stops_no_flight(tmp_path, capsys):
     assert "could not be kept" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_kept_mission_and_its_first_states_are_the_same_bits(luna, shelf, made):
     seeds = jnp.arange(4)
     fleet = fleet_of(luna.mission, luna.spread, seeds)

@@ -89,6 +89,7 @@ def test_a_second_method_finds_the_same_optimum(case):
     assert again.burn_s == pytest.approx(best.burn_s, rel=METHODS_SHARE_MAX)
 
 
+@pytest.mark.long
 def test_an_engine_that_could_be_throttled_right_down_would_save_nothing_to_speak_of():
     best = extremal(LUNA_25).optimum
     free = direct(problem_of(LUNA_25), best.burn_s, throttle=(0.0, 1.0), nodes=LULL_NODES)

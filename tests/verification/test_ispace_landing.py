@@ -12,6 +12,8 @@ import pytest
 from perilune.campaign.table import CaseTable
 from perilune.scenario.load import load_lander
 
+pytestmark = pytest.mark.long
+
 MISSION, FLIGHTS = "hakuto-r-m1", 8
 # ispace published no ellipse. Guidance flies to the point; sensors and tracking leave some hundreds of metres.
 MISS_MAX_M = 2_000.0

@@ -65,6 +65,7 @@ def apogee_m(case, controls):
     return last(flown(about_earth(case.forces), start, t_s, legs)).r_m.norm()
 
 
+@pytest.mark.long
 def test_a_flight_is_found_and_made_exact(case, coarse):
     solved, found = low_energy.low_energy(case)
     c3 = found.perilune_speed_m_s**2 - 2.0 * GM_MOON_M3_S2 / float(case.perilune.radius_m)
@@ -85,6 +86,7 @@ def adaptive_momentum(case, arrival):
     return r_m.cross(v_m_s).array()
 
 
+@pytest.mark.long
 def test_the_batch_agrees_with_adaptive_steps(case, monkeypatch):
     """On the angular momentum of one that comes from the parking orbit: what the corrector then has to make good."""
     monkeypatch.setattr(backwards, "BATCH", 4)
@@ -114,6 +116,7 @@ def test_the_slope_of_the_batch_is_exact(case, inclination_deg):
     assert np.max(np.abs(by_step - exact) / np.max(np.abs(exact), axis=2, keepdims=True)) < SLOPE_SHARE
 
 
+@pytest.mark.long
 def test_of_flights_that_pass_the_best_comes_first(case, coarse):
     """Around one that is known, and with a passing that likes greater nodes better: in the order it says, and only where it is finite."""
     low_rad, high_rad = NEAR[0] - 0.2, NEAR[0] + 0.2
