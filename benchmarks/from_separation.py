@@ -13,6 +13,7 @@ jax.config.update("jax_enable_x64", True)
 
 import perilune  # noqa: E402
 from perilune.campaign.statistics import wilson_interval  # noqa: E402
+from perilune.scenario.errors import ScenarioError  # noqa: E402
 
 GOOD = ("landed", "in_orbit")
 
@@ -30,7 +31,12 @@ def main() -> None:
         fates = []
         for seed in range(words.first, words.first + words.seeds):
             began = time.process_time()
-            flight = perilune.fly(name, seed=seed, keep_in=words.keep)
+            try:
+                flight = perilune.fly(name, seed=seed, keep_in=words.keep)
+            except ScenarioError as error:  # no burn could be found at all
+                print(f"\n{name}, seed {seed}: {error}")
+                fates.append("lost")
+                continue
             tell(flight.outcome, time.process_time() - began)
             fates.append(flight.outcome["outcome"])
         good = sum(fate in GOOD for fate in fates)

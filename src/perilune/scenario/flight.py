@@ -185,7 +185,8 @@ def _watched(underway: _Underway, asked: dict[str, Any], made_by: tuple[Programs
         powered.append((chunk, record, (chunk.first_tick + np.arange(sim.CHUNK_TICKS)) * float(plan.mission.tick_s)))
         progress(_look(plan, *powered[-1]))
     if not powered:
-        raise ScenarioError(f"{plan.file.name}: no powered phase was flown")
+        why = "no powered phase was flown" if journey is None else f"the ground found no first burn: {journey.stuck}"
+        raise ScenarioError(f"{plan.file.name}: {why}")
     flown = sorted((*coasts, *(each[0] for each in powered)), key=lambda chunk: chunk.first_tick)
     last = flown[-1].states
     verdict, began_s = (jax.tree.map(lambda a: np.asarray(a)[0], part) for part in (last.verdict, last.faults.began_s))

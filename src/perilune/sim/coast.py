@@ -24,6 +24,8 @@ STEP_S = 10.0
 FINE = 100  # parts of a step near the ground
 # More than the ground rises over the 17 km of a step.
 GUARD_M = 5000.0
+# No ground of the Moon is higher over the sphere: 10.8 km (LOLA; Smith et al., Icarus 283, 2017).
+HIGHEST_M = 11_000.0
 # Of a tenth of a second: 4 cm along the way.
 HALVINGS = 12
 # The trail of a coast: a row a minute.
@@ -80,35 +82,50 @@ def fallen_orbit(world: World, orbit: Orbit, start_s: Scalar, duration_s: Scalar
     def stepped(now: Orbit, number: Index, share: Scalar) -> Orbit:
         return rk4_step(lambda t, x: orbit_rates(world, t, x), t_s(number), now, share * dt_s)
 
+    def sinking_m_s(orbit: Orbit) -> Scalar:
+        return jnp.maximum(-orbit.v_lci_m_s.dot(orbit.r_lci_m) / orbit.r_lci_m.norm(), 0.0)
+
+    def clear(number: Index, way: tuple[Orbit, Index]) -> tuple[Orbit, Index]:
+        """A whole step of who is above all mountains. The clock is the batch's, so that the sky is worked out once for all of it."""
+        now, taken = way
+        above_m = now.r_lci_m.norm() - RADIUS_MOON_M - HIGHEST_M
+        goes_on = (taken == number) & (above_m > GUARD_M + 2.0 * STEP_S * sinking_m_s(now))
+        after = stepped(now, number * FINE, jnp.ones(()))
+        return _where(goes_on, after, now), taken + goes_on
+
     def wanted(fall: Fall) -> Flag:
         return (fall.number < steps * FINE) & jnp.logical_not(fall.struck)
 
     def one(fall: Fall) -> Fall:
-        sinking_m_s = -fall.now.v_lci_m_s.dot(fall.now.r_lci_m) / fall.now.r_lci_m.norm()
-        low = fall.height_m < GUARD_M + 2.0 * STEP_S * jnp.maximum(sinking_m_s, 0.0)
+        low = fall.height_m < GUARD_M + 2.0 * STEP_S * sinking_m_s(fall.now)
         count = jnp.where(low, 1, FINE - fall.number % FINE)
         number = fall.number + count
         now = stepped(fall.now, fall.number, count / FINE)
         above_m = height_m(world, t_s(number), now)
         return Fall(now, fall.now, number, fall.number, above_m, above_m < 0.0)
 
-    nothing = jnp.asarray(0)
-    fall = Fall(orbit, orbit, nothing, nothing, height_m(world, start_s, orbit), jnp.asarray(False))
+    high, taken = jax.lax.fori_loop(0, steps, clear, (orbit, jnp.asarray(0)))
+    # How high it is over the ground is seen after a first fine step.
+    fall = Fall(high, high, taken * FINE, taken * FINE, jnp.zeros(()), jnp.asarray(False))
     fall = jax.lax.while_loop(wanted, one, fall)
     share_max = (fall.number - fall.number_before) / FINE
 
-    def halved(_: Index, bounds: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
-        above, below = bounds
+    def halved(_: Index, bounds: tuple[Scalar, Scalar, Orbit]) -> tuple[Scalar, Scalar, Orbit]:
+        above, below, last = bounds
         middle = 0.5 * (above + below)
         there = stepped(fall.before, fall.number_before, middle)
-        clear = height_m(world, t_s(fall.number_before + middle * FINE), there) > 0.0
-        return jnp.where(clear, middle, above), jnp.where(clear, below, middle)
+        over = height_m(world, t_s(fall.number_before + middle * FINE), there) > 0.0
+        return jnp.where(over, middle, above), jnp.where(over, below, middle), _where(over, there, last)
 
-    share, _ = jax.lax.fori_loop(0, HALVINGS, halved, (jnp.zeros_like(share_max), share_max))
-    ground = stepped(fall.before, fall.number_before, share)
+    unmet = jnp.zeros_like(share_max), share_max, fall.before
+    share, _, ground = jax.lax.fori_loop(0, jnp.where(fall.struck, HALVINGS, 0), halved, unmet)
     met_s = (fall.number_before / FINE + share) * dt_s
-    end = jax.tree.map(lambda a, b: jnp.where(fall.struck, a, b), ground, fall.now)
+    end = _where(fall.struck, ground, fall.now)
     return end, jnp.where(fall.struck, met_s, duration_s), fall.struck
+
+
+def _where(flag: Flag, one: Orbit, other: Orbit) -> Orbit:
+    return jax.tree.map(lambda a, b: jnp.where(flag, a, b), one, other)
 
 
 def coast(world: World, state: WorldState, start_tick: Index, end_tick: Index) -> tuple[WorldState, Scalar, Flag]:

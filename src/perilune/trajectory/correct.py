@@ -32,6 +32,8 @@ PROMISE_KEPT = 1e-3
 SHORTER = 0.35
 # The derivative is taken anew when a step ends farther than this share of the miss from where it should have: two such steps cost less.
 ASTRAY = 0.3
+# On the way from a problem that is solved to one that is not, the smallest step that is tried.
+SHARE_STEP_MIN = 1.0 / 64.0
 
 # Raw misses and controls, as functions of the controls and of whatever else the map needs.
 Misses = Callable[[Float[Array, " n"], Any], Float[Array, " m"]]
@@ -111,6 +113,26 @@ def corrected(solve: Callable, start: np.ndarray, case: Any, scaling: Scaling) -
             fresh = True
     left = miss * tolerances
     raise CorrectionError(_what_missed(scaling, left), tuple(float(each) for each in left))
+
+
+def by_way_of(solve: Callable[[float, np.ndarray], Corrected], start: np.ndarray) -> Corrected:
+    """What `solve` finds of the whole problem (share 1): at once, or by way of smaller shares of it, each from the solution before.
+
+    Of a share of nothing `start` is the solution. CorrectionError, of the last that was tried, where even small steps do not lead on.
+    """
+    done, step, controls = 0.0, 1.0, start
+    while True:
+        share = min(done + step, 1.0)
+        try:
+            found = solve(share, controls)
+        except CorrectionError:
+            step *= 0.5
+            if step < SHARE_STEP_MIN:
+                raise
+            continue
+        if share == 1.0:
+            return found
+        done, step, controls = share, 2.0 * step, found.controls
 
 
 def _scaled(solve: Callable, controls: np.ndarray, case: Any, scaling: Scaling, whole: bool) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,8 @@ is known a correction is sized by the derivative of that solution: the root mean
 """
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 import equinox as eqx
@@ -19,7 +21,7 @@ from jaxtyping import Array, Float
 from perilune.dynamics.cislunar import Cislunar
 from perilune.dynamics.propagate import PointMass
 from perilune.math.vector import Vec3
-from perilune.trajectory.correct import Corrected, Scaling, corrected, with_jacobian
+from perilune.trajectory.correct import Corrected, Scaling, by_way_of, corrected, with_jacobian
 from perilune.trajectory.injection import MEETING, MEETING_NAMES, Injection, Perilune, at_perilune
 from perilune.trajectory.legs import Engine, Leg, about_earth, about_moon, coast, compiled, difference, flown, held, last, to_moon
 from perilune.types import Scalar
@@ -75,12 +77,26 @@ _CORRECTION = Scaling("the mid-course correction", (20.0, 20.0, 20.0, 0.3, 0.3, 
 correction_map = with_jacobian(_misses)
 
 
-def correction(case: Correction, aim: Injection) -> tuple[CorrectionBurn, Corrected]:
-    """The burn that restores the perilune of `aim`, starting from its arrival. CorrectionError if there is none."""
+def correction(case: Correction, aim: Injection, on_course: Callable[[], PointMass] | None = None) -> tuple[CorrectionBurn, Corrected]:
+    """The burn that restores the perilune of `aim`, starting from its arrival. CorrectionError if there is none.
+
+    `on_course` is the state (gci) at the start of who needs no correction. Over months an error of the start grows until one search does not
+    lead from no burn to the right one: then the error is taken in shares.
+    """
     start = np.array([0.0, 0.0, 0.0, *aim.controls()[3:]])
-    found = corrected(correction_map, start, case, _CORRECTION)
+    right = cache(on_course or (lambda: case.start))
+
+    def with_share(share: float, controls: np.ndarray) -> Corrected:
+        mine = case if share == 1.0 else eqx.tree_at(lambda c: c.start, case, _between(right(), case.start, share))
+        return corrected(correction_map, controls, mine, _CORRECTION)
+
+    found = with_share(1.0, start) if on_course is None else by_way_of(with_share, start)
     x, y, z, node_rad, argument_rad, speed_m_s = (float(control) for control in found.controls)
     return CorrectionBurn((x, y, z), node_rad, argument_rad, speed_m_s), found
+
+
+def _between(one: PointMass, other: PointMass, share: float) -> PointMass:
+    return PointMass(one.r_m + (other.r_m - one.r_m) * share, one.v_m_s + (other.v_m_s - one.v_m_s) * share, other.mass_kg)
 
 
 def _moved(state: PointMass, error: Float[Array, "6"]) -> PointMass:

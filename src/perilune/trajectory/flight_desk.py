@@ -22,7 +22,7 @@ from perilune.math.vector import vec3
 from perilune.trajectory.arcs import flown_earth, flown_moon
 from perilune.trajectory.correct import Scaling, corrected, with_jacobian
 from perilune.trajectory.corrections import Correction, correction
-from perilune.trajectory.injection import Injection, Perilune
+from perilune.trajectory.injection import Injection, Perilune, at_perilune
 from perilune.trajectory.insertion import AXIS_M, ECCENTRICITY, Braking, eccentricity_vector
 from perilune.trajectory.legs import Leg, about_moon, coast, compiled, flown, following, held, last, radial_axes
 from perilune.trajectory.lowering import apsis_burn, apsis_change
@@ -104,13 +104,22 @@ def corrected_course(forces: Cislunar, known: Known, burn_s: float, thruster: Th
     start = seen_from_earth(forces, jnp.asarray(known.t_s), known.about_moon())
     numbers = (jnp.asarray(known.t_s), jnp.asarray(burn_s))
     case = Correction(forces, start, *numbers, thruster.engine(), aim.perilune())
-    found, _ = correction(case, Injection(0.0, 0.0, 0.0, aim.node_rad, aim.argument_rad, aim.speed_m_s))
+    kept = Injection(0.0, 0.0, 0.0, aim.node_rad, aim.argument_rad, aim.speed_m_s)
+    found, _ = correction(case, kept, lambda: _on_course(case, kept))
     arrival = aim._replace(node_rad=found.perilune_node_rad, argument_rad=found.perilune_argument_rad, speed_m_s=found.perilune_speed_m_s)
     if found.size_m_s < CORRECTION_MIN_M_S:
         return None, aim
     at = moved(forces, "earth", known.t_s, start, burn_s - known.t_s)
     leg = held(case.engine, at.mass_kg, vec3(found.delta_v_rac_m_s))
     return _burn(thruster, leg, burn_s, at), arrival
+
+
+def _on_course(case: Correction, aim: Injection) -> PointMass:
+    """The state (gci) at the start from which the aim is met without a burn: back from the perilune."""
+    forces, meeting_s, perilune_s = case.forces, case.meeting_s, case.perilune.t_s
+    lowest = at_perilune(forces, case.perilune, jnp.asarray(aim.controls()[3:]))
+    meeting = seen_from_earth(forces, meeting_s, moved(forces, "moon", float(perilune_s), lowest, float(meeting_s - perilune_s)))
+    return moved(forces, "earth", float(meeting_s), meeting, float(case.t_start_s - meeting_s))
 
 
 class Arriving(eqx.Module):
