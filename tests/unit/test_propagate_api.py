@@ -126,6 +126,8 @@ REFUSED = {
 
 # Of another type: the argument, what was given, and what is allowed.
 OF_ANOTHER_TYPE = [
+    ("forces is {}; it must be a `perilune.scenario.forces.Forces`, or None", dict(forces={})),
+    ("search is {'sample_s': 1.0}; it must be a `perilune.scenario.propagate.Search`, or None", dict(search={"sample_s": 1.0})),
     ("epoch is 20230816; it must be UTC in words", dict(epoch=20230816)),
     ("epoch is None; it must be UTC in words", dict(epoch=None)),
     ("epoch is datetime.date(2023, 8, 16); it must be UTC in words", dict(epoch=date(2023, 8, 16))),
@@ -149,6 +151,27 @@ OF_ANOTHER_TYPE = [
 def test_what_is_of_another_type_is_refused_in_words(says, given):
     with pytest.raises(ScenarioError, match=re.escape(says)):
         perilune.propagate(**(dict(state=STATE, epoch=EPOCH, until=HOUR_S, forces=FORCES) | given))
+
+
+@pytest.mark.parametrize(
+    ("says", "made"),
+    [
+        ("search.sample_s is '60'; it must be a number", lambda: Search(sample_s="60")),  # type: ignore[arg-type]
+        ("search.ground_m is nan; it must be a number", lambda: Search(ground_m=float("nan"))),
+        ("search.latest_s is True; it must be a number", lambda: Search(latest_s=True)),
+        ("search.tolerance is 'loose'; it must be TIGHT or LOOSE", lambda: Search(tolerance="loose")),  # type: ignore[arg-type]
+        ("station.latitude_deg is '55'; it must be a number", lambda: Station("55", "37")),  # type: ignore[arg-type]
+        ("station.height_m is inf; it must be a number", lambda: Station(55.0, 37.0, float("inf"))),
+    ],
+)
+def test_what_is_no_number_is_refused_where_it_is_given(says, made):
+    with pytest.raises(ScenarioError, match=re.escape(says)):
+        made()
+
+
+def test_a_name_is_no_event(flight):
+    with pytest.raises(ScenarioError, match="'periapsis' is no event"):
+        flight.events("periapsis")
 
 
 def test_numbers_of_numpy_and_of_jax_are_durations(flight):

@@ -31,8 +31,13 @@ if TYPE_CHECKING:
     Instant: TypeAlias = str | datetime | Epoch
     End: TypeAlias = float | Instant | Event | "StationEvent"
     Frame: TypeAlias = str
+    Number: TypeAlias = float
+    Wanted: TypeAlias = "Event | StationEvent"
+    Acting: TypeAlias = Forces | None
+    Searching: TypeAlias = "Search | None"
+    Tight: TypeAlias = Tolerance
 else:
-    State = Instant = End = Frame = object
+    State = Instant = End = Frame = Number = Wanted = Acting = Searching = Tight = object
 
 STATE_WORDS = "it must be six finite numbers: position [m], then velocity [m/s]; or a mapping with three of each, r_km and v_km_s"
 EPOCH_WORDS = "it must be UTC in words, as '2023-08-21T11:00:00', a datetime with a zone, or an Epoch"
@@ -56,11 +61,13 @@ END_S = 1e-6
 class Station:
     """A place on the Earth: geodetic coordinates on the WGS84 ellipsoid, longitude east positive."""
 
-    latitude_deg: float
-    longitude_deg: float
-    height_m: float = 0.0
+    latitude_deg: Number
+    longitude_deg: Number
+    height_m: Number = 0.0
 
     def __post_init__(self):
+        for key in ("latitude_deg", "longitude_deg", "height_m"):
+            _refuse_no_number(f"station.{key}", getattr(self, key))
         if not (abs(self.latitude_deg) <= 90.0 and abs(self.longitude_deg) <= 360.0):
             raise ScenarioError(
                 f"station at latitude_deg {self.latitude_deg}, longitude_deg {self.longitude_deg}; "
@@ -96,9 +103,13 @@ class Window(NamedTuple):
     epoch: Epoch
     duration_s: float
 
-    def event(self, wanted: Event | StationEvent) -> Event:
+    def event(self, wanted: Wanted) -> Event:
         if isinstance(wanted, Event):
             return wanted
+        if not isinstance(wanted, StationEvent):
+            raise ScenarioError(
+                f"{wanted!r} is no event; `perilune.dynamics.events` makes them, as periapsis('moon'), and so do `rise` and `hidden`"
+            )
         return wanted.event(wanted.station.place(load_earth_orientation(self.epoch, self.duration_s)))
 
 
@@ -120,14 +131,20 @@ class Search:
     """
 
     centre: Body | None = None
-    tolerance: Tolerance = TIGHT
-    latest_s: float = LATEST_S
-    sample_s: float = SAMPLE_S
-    ground_m: float = 0.0
+    tolerance: Tight = TIGHT
+    latest_s: Number = LATEST_S
+    sample_s: Number = SAMPLE_S
+    ground_m: Number = 0.0
 
     def __post_init__(self):
         if self.centre is not None:
             _refuse_unknown("search.centre", self.centre, BODIES)
+        if not isinstance(self.tolerance, Tolerance):
+            raise ScenarioError(
+                f"search.tolerance is {self.tolerance!r}; it must be TIGHT or LOOSE of `perilune.dynamics.propagate`, or a Tolerance"
+            )
+        for key in ("latest_s", "sample_s", "ground_m"):
+            _refuse_no_number(f"search.{key}", getattr(self, key))
         if not self.sample_s > 0.0:
             raise ScenarioError(f"search.sample_s is {self.sample_s}; it must be above zero (seconds)")
 
@@ -175,7 +192,7 @@ class Trajectory:
         shape = (*np.shape(times_s), 3)
         return np.asarray(r_m).reshape(shape), np.asarray(v_m_s).reshape(shape)
 
-    def events(self, *wanted: Event | StationEvent, sample_s: float = SAMPLE_S) -> list[Happening]:
+    def events(self, *wanted: Wanted, sample_s: float = SAMPLE_S) -> list[Happening]:
         """Every crossing of the events asked for, in order of time; what begins and ends between two samples is not seen."""
         asked, start_s = [self.window.event(each) for each in wanted], self.from_window_s
         found = crossings(self.path, self.forces, self.centre, asked, (start_s, start_s + self.end_s), sample_s)
@@ -188,8 +205,8 @@ def propagate(
     epoch: Instant,
     until: End,
     frame: Frame = "lci",
-    forces: Forces | None = None,
-    search: Search | None = None,
+    forces: Acting = None,
+    search: Searching = None,
 ) -> Trajectory:
     """Flies a state near the Earth or the Moon, forward or back, and returns its path.
 
@@ -202,14 +219,17 @@ def propagate(
 
     A coast ends where it meets the sphere of the Earth or the Moon. Raises `ScenarioError` for input that cannot be flown.
     """
-    search = search or Search()
+    forces, search = Forces() if forces is None else forces, Search() if search is None else search
+    for key, given, kind in (("forces", forces, Forces), ("search", search, Search)):
+        if not isinstance(given, kind):
+            raise ScenarioError(f"{key} is {given!r}; it must be a `{kind.__module__}.{kind.__name__}`, or None")
     _refuse_unknown("frame", frame, FRAMES)
     start = _epoch("epoch", epoch, EPOCH_WORDS)
     duration_s = search.latest_s if isinstance(until, Event | StationEvent) else _duration_s(start, until)
     if not math.isfinite(duration_s) or duration_s == 0.0:
         raise ScenarioError(f"until asks for {duration_s} s; a coast lasts some time, forward or (negative) back")
     window = Window(start.after(min(duration_s, 0.0)), _window_s(abs(duration_s)))
-    acting = (forces or Forces()).over(*window)
+    acting = forces.over(*window)
     centre, start_s = search.centre or CENTRES[frame], start.seconds_since(window.epoch)
     flight = _Flight(acting, centre, _started(acting, centre, start_s, _six(state), frame), start_s, search)
     path, end_s, stopped_by = flight.flown(duration_s, window.event(until) if isinstance(until, Event | StationEvent) else None)
@@ -294,6 +314,11 @@ def _six(state: State) -> Float[np.ndarray, "6"]:
             raise ScenarioError(f"state has the keys {', '.join(sorted(map(str, state)))}; {STATE_WORDS}")
         return 1e3 * np.concatenate([_numbers(f"state[{key!r}]", state[key], 3) for key in ("r_km", "v_km_s")])
     return _numbers("state", state, 6)
+
+
+def _refuse_no_number(key: str, given: object) -> None:
+    if isinstance(given, bool) or not isinstance(given, int | float | np.integer | np.floating) or not math.isfinite(given):
+        raise ScenarioError(f"{key} is {given!r}; it must be a number")
 
 
 def _numbers(key: str, given: object, count: int) -> Float[np.ndarray, " count"]:
