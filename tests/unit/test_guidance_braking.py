@@ -126,6 +126,7 @@ def test_the_plan_turns_the_way_to_the_gate_into_the_held_plane():
         approach_wanted=jnp.asarray(False),
         braking_exhaust_m_s=aim.exhaust_speed_m_s,
         approach_thrust_n=aim.thrust_n,
+        approach_least_share=zero,
         vertical_thrust_n=aim.thrust_n,
         terrain_correlation_m=jnp.asarray(1.0),
     )

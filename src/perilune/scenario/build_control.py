@@ -26,6 +26,14 @@ def thrust_in(file: MissionFile, mode: str) -> tuple[float, float]:
     return thrust_n * float(file.belief.thrust_scale or 1.0), exhaust_m_s * float(file.belief.isp_scale or 1.0)
 
 
+def least_share_in(file: MissionFile, mode: str) -> float:
+    """Of the full thrust in a mode, with engines at their least; those that are shut and lit again, and thrusters, need give none."""
+    burning = [g for g in file.engines if mode in g.used_in and not g.relit]
+    least_n = sum((g.count * float(g.thrust_n) * float(g.throttle_min) for g in burning), 0.0) * float(file.belief.thrust_scale or 1.0)
+    full_n, _ = thrust_in(file, mode)
+    return least_n / full_n if full_n > 0.0 else 0.0
+
+
 def braking_thrust(file: MissionFile) -> tuple[float, float]:
     """The same in braking, with what axial thrusters give beside their torque while they hold a main engine that pushes askew."""
     thrust_n, exhaust_m_s = thrust_in(file, "braking")

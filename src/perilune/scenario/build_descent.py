@@ -19,7 +19,7 @@ from perilune.fsw.navigation import belief
 from perilune.fsw.navigation.gate import GatePolicy
 from perilune.math.vector import vec3, zero_vec3
 from perilune.moon.frames import SiteFrame
-from perilune.scenario.build_control import braking_thrust, thrust_in
+from perilune.scenario.build_control import braking_thrust, least_share_in, thrust_in
 from perilune.scenario.build_world import canted, site_of, velocimeter_beams
 from perilune.scenario.schema import LanderFile
 from perilune.scenario.schema_flight import Abort, Apollo, Approach, Gate
@@ -138,6 +138,7 @@ def _guidance(file: LanderFile) -> Guidance:
         approach_wanted=bool(approach.wanted),
         braking_exhaust_m_s=braking_thrust(file)[1],
         approach_thrust_n=thrust_in(file, "approach")[0],
+        approach_least_share=least_share_in(file, "approach"),
         vertical_thrust_n=thrust_in(file, "vertical_descent")[0],
         terrain_correlation_m=1e3 * float(file.belief.terrain_correlation_km),
         hold=None if hold is None else AttitudeHold(math.radians(hold.tilt_deg), float(hold.thrust_share)),

@@ -79,6 +79,7 @@ def no_descent(file: MissionFile) -> Descent:
         approach_wanted=False,
         braking_exhaust_m_s=exhaust_m_s,
         approach_thrust_n=thrust_n,
+        approach_least_share=0.0,
         vertical_thrust_n=thrust_n,
         terrain_correlation_m=1e4,
     )

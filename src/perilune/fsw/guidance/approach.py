@@ -32,10 +32,19 @@ def polynomial_accel(k: Scalar, t_go_s: Scalar, miss_m: Vec3, speed_change_m_s: 
 DIVERT_SHARE = 0.7
 # A place that gives way as far as it must: farther than any divert.
 ANYWHERE_M = 1e9
+# Engines that are believed to give no more than the weight are not waited for.
+SLOWING_MIN_M_S2 = 0.1
 
 
 class ApproachState(eqx.Module):
     time_to_go_s: Scalar
+
+
+class ThrustBand(eqx.Module):
+    """Thrust acceleration of all that burns in approach, as believed."""
+
+    least_m_s2: Scalar
+    most_m_s2: Scalar
 
 
 class ApproachGuidance(eqx.Module):
@@ -65,6 +74,29 @@ class ApproachGuidance(eqx.Module):
         # Never less time than that: the law would first let the lander drop, and then ask for more thrust than there is. The
         # place gives way instead (`_reachable`).
         return ApproachState(time_to_go_s=jnp.clip(level_s, fall_s, 1.4 * fall_s))
+
+    def kept_in_reach(
+        self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar, band: ThrustBand
+    ) -> ApproachState:
+        """With no less time to go than the engines can bring the end about in, for a lander that is faster than it is to be there.
+
+        One that is no faster may end where it is: what is left of the way is vertical descent's. While the gains are held the clock runs free.
+        """
+        quickest_s = self._quickest_s(r_site_m.z, v_site_m_s.z, gravity_m_s2, band)
+        fast = v_site_m_s.z < self.end_vertical_speed_m_s
+        too_soon = fast & (state.time_to_go_s > self.time_to_go_min_s) & (state.time_to_go_s < quickest_s)
+        return ApproachState(jnp.where(too_soon, quickest_s, state.time_to_go_s))
+
+    def _quickest_s(self, height_m: Scalar, up_m_s: Scalar, gravity_m_s2: Scalar, band: ThrustBand) -> Scalar:
+        """Time of a fall to the end on the least thrust, leaning as far as it may, and then on the most, upright."""
+        sink_m_s, end_m_s = jnp.maximum(-up_m_s, 1.0), -self.end_vertical_speed_m_s
+        fall_m = jnp.maximum(height_m - self.end_height_m, 0.0)
+        faster_m_s2 = jnp.maximum(gravity_m_s2 - band.least_m_s2 * jnp.cos(self.tilt_max_rad), 0.0)
+        slower_m_s2 = jnp.maximum(band.most_m_s2 - gravity_m_s2, SLOWING_MIN_M_S2)
+        # The square of the top speed is more than that of now by `faster * spare`; no division by an acceleration that may be nought.
+        spare_m = jnp.maximum(2.0 * slower_m_s2 * fall_m + end_m_s**2 - sink_m_s**2, 0.0) / (slower_m_s2 + faster_m_s2)
+        top_m_s = jnp.sqrt(sink_m_s**2 + faster_m_s2 * spare_m)
+        return spare_m / (top_m_s + sink_m_s) + jnp.maximum(top_m_s - end_m_s, 0.0) / slower_m_s2
 
     def request(self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar) -> tuple[Vec3, Scalar]:
         """Thrust acceleration in site axes."""

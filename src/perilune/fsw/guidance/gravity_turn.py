@@ -11,7 +11,7 @@ aimed at so far below the end of the approach that vertical descent takes over i
 import equinox as eqx
 import jax.numpy as jnp
 
-from perilune.fsw.guidance.approach import ApproachState
+from perilune.fsw.guidance.approach import ApproachState, ThrustBand
 from perilune.fsw.guidance.limits import within_tilt
 from perilune.math.vector import Vec3
 from perilune.types import Scalar
@@ -47,6 +47,12 @@ class GravityTurn(eqx.Module):
         """Time to rest, which is beyond the end of the approach: its height ends it."""
         _, time_to_go_s = self._turn(r_site_m, v_site_m_s, self.gravity_m_s2)
         return ApproachState(time_to_go_s)
+
+    def kept_in_reach(
+        self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar, band: ThrustBand
+    ) -> ApproachState:
+        """It has no clock to keep."""
+        return state
 
     def request(self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar) -> tuple[Vec3, Scalar]:
         """Thrust acceleration in site axes."""

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from perilune.fsw.guidance.abort import AbortGuidance
 from perilune.fsw.guidance.apollo import ApolloGuidance, ApolloState, PlaceOfSite
-from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, as_request
+from perilune.fsw.guidance.approach import ApproachGuidance, ApproachState, ThrustBand, as_request
 from perilune.fsw.guidance.braking import BrakingAim, BrakingGuidance, BrakingState, in_plane
 from perilune.fsw.guidance.gravity_turn import GravityTurn
 from perilune.fsw.guidance.held import AttitudeHold, FreeFall
@@ -56,6 +56,7 @@ class Guidance(eqx.Module):
     approach_wanted: Flag
     braking_exhaust_m_s: Scalar
     approach_thrust_n: Scalar  # of all that burns in approach, full, as believed
+    approach_least_share: Scalar  # of that, with all its engines at their least
     vertical_thrust_n: Scalar
     terrain_correlation_m: Scalar  # distance over which heights of the ground are alike
     hold: AttitudeHold | None = None
@@ -122,6 +123,9 @@ class Guidance(eqx.Module):
         laid_out = self.approach.started(view.r_site_m, view.v_site_m_s)
         running = ApproachState(state.approach.time_to_go_s - dt_s)
         approach = jax.tree.map(lambda a, b: jnp.where(mode >= Mode.APPROACH, a, b), running, laid_out)
+        approach = self.approach.kept_in_reach(
+            approach, view.r_site_m, view.v_site_m_s, view.local.gravity_m_s2, self._band_in_approach(view)
+        )
         hovering_s = jnp.where(mode == Mode.VERTICAL_DESCENT, dt_s, 0.0) if self.vertical.hovers else dt_s
         hovered_s = self.vertical.aged(state.hovered_s, view.local, hovering_s)
         apollo = None if self.apollo is None or state.apollo is None else self.apollo.aged(state.apollo, mode, dt_s)
@@ -166,6 +170,10 @@ class Guidance(eqx.Module):
         site_accel, time_to_go_s = self.approach.request(state.approach, view.r_site_m, view.v_site_m_s, local.gravity_m_s2)
         approach_max_m_s2 = USABLE_SHARE * (self.approach_thrust_n - view.gone_n) / view.mass_kg
         return brake, as_request(upward_first(view.q_lci_site @ site_accel, local.up_lci, approach_max_m_s2), time_to_go_s)
+
+    def _band_in_approach(self, view: GuidanceView) -> ThrustBand:
+        full_m_s2 = (self.approach_thrust_n - view.gone_n) / view.mass_kg
+        return ThrustBand(self.approach_least_share * full_m_s2, USABLE_SHARE * full_m_s2)
 
     def attitude_reference(self, state: GuidanceState, direction_lci: Vec3) -> Vec3:
         """Where body +x should look, as near as the thrust direction allows."""
