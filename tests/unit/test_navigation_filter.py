@@ -120,3 +120,37 @@ def test_skipping_what_nobody_heard_never_changes_a_result(case):
     sigma = np.sqrt(np.diag(alone))
     # Two compiled programs: rounding, as a share of the sigmas.
     assert np.abs((first.P - alone) / np.outer(sigma, sigma)).max() < 1e-9
+
+
+def heard_by_altimeter(case):
+    """A state whose last range was the altimeter's."""
+    _, update, state, seen = case
+    alone = eqx.tree_at(lambda m: m.velocimeter.valid, seen, jnp.zeros_like(seen.velocimeter.valid))
+    after = update(state, alone)
+    assert after.sounding.by_altimeter and float(after.sounding.offset_lci_m.norm()) > 10.0
+    return after
+
+
+def test_a_spot_that_no_range_tells_goes_with_the_beam_only_where_the_altimeter_can_answer(case):
+    """IM-2 leaned until its beam could not, the spot ran out a kilometre along the slope, and the ground below was lost by 100 m."""
+    nav_filter, _, _, seen = case
+    state, silence = heard_by_altimeter(case), silenced(seen)
+    goes = nav_filter.sounding_of(state, silence)
+    assert goes.by_altimeter and float(goes.offset_lci_m.norm()) > 10.0
+    flat = eqx.tree_at(lambda f: f.altimeter.cos_answered_min, nav_filter, 1.0)
+    stays = flat.sounding_of(state, silence)
+    assert not stays.by_altimeter and float(stays.offset_lci_m.norm()) == 0.0
+    answered = eqx.tree_at(lambda m: m.velocimeter.valid, seen, jnp.zeros_like(seen.velocimeter.valid))
+    assert same(flat.sounding_of(state, answered), nav_filter.sounding_of(state, answered))
+
+
+def test_a_lander_that_turns_back_sees_the_slope_from_the_other_side(case):
+    nav_filter, _, _, _ = case
+    state = heard_by_altimeter(case)
+    state = eqx.tree_at(lambda s: s.nav.slope, state, value(0.1))
+    back = eqx.tree_at(lambda s: s.downrange_lci, state.sounding, -state.sounding.downrange_lci)
+    (on, P, border), (turned, P_turned, border_turned) = (nav_filter.stepped(state, way, NO) for way in (state.sounding, back))
+    assert float(turned.slope) == -float(on.slope) != 0.0
+    assert float(turned.sounded_m) == float(on.sounded_m)
+    assert np.array_equal(P, P_turned) and np.array_equal(border.variance, border_turned.variance)
+    assert np.array_equal(border.ties, -border_turned.ties)

@@ -198,6 +198,7 @@ def _altimeter(file: LanderFile, scale: float) -> belief.AltimeterBelief:
         cos_incidence_min=COS_INCIDENCE_MIN,
         mount_sigma_rad=scale * 1e-3 * float(unit.mount_mrad),
         bias_sigma_m=scale * float(unit.bias_m),
+        cos_answered_min=math.cos(math.radians(unit.incidence_max_deg)),
     )
 
 

@@ -60,6 +60,7 @@ class AltimeterBelief(eqx.Module):
     cos_incidence_min: Scalar  # on the reference sphere; beyond it a reading is not used
     mount_sigma_rad: Scalar = 0.0
     bias_sigma_m: Scalar = 0.0
+    cos_answered_min: Scalar = 0.0  # of its data sheet; beyond it no answer is waited for
 
 
 class VelocimeterBelief(eqx.Module):

@@ -27,6 +27,7 @@ from perilune.fsw.navigation.ground import (
     downrange_of,
     no_sounding,
     seen_from,
+    sense_of,
     step_of_ground,
 )
 from perilune.fsw.navigation.propagation import (
@@ -238,7 +239,7 @@ class NavigationFilter(eqx.Module):
         return jnp.sqrt(own + ground_m2 * AXES_OF_TERRAIN)
 
     def sounding_of(self, state: FilterState, measurements: Measurements) -> Sounding:
-        """Of altimeter and velocimeter, the one heard; of neither, as it was.
+        """Of altimeter and velocimeter, the one heard; of neither, as it was, but the point below where the altimeter cannot answer.
 
         Of both, the one refused less often of late, and if they are equal, the one that looks nearer to the point below.
         """
@@ -251,7 +252,9 @@ class NavigationFilter(eqx.Module):
         refused_more = memories.altimeter.rejected_in_a_row - memories.velocimeter_range.rejected_in_a_row
         nearer = away_m < beams.offset_lci_m.norm() + beams.reach_m
         better = jnp.logical_not(many) | (refused_more < 0.0) | ((refused_more == 0.0) & nearer)
-        by_altimeter = met & jnp.where(measurements.altimeter.valid, better, last.by_altimeter & jnp.logical_not(many))
+        # A spot that no range tells, and that a lean carries off, would lead the ground's height away along the slope.
+        waited_for = last.by_altimeter & beam.met(self.altimeter.cos_answered_min)
+        by_altimeter = met & jnp.where(measurements.altimeter.valid, better, waited_for & jnp.logical_not(many))
         by_many = many & jnp.logical_not(by_altimeter)
         held = select(last.by_altimeter, zero_vec3(), last.offset_lci_m)
         return Sounding(
@@ -272,11 +275,13 @@ class NavigationFilter(eqx.Module):
         F = transition(nav, since, delta_v, self.gravity.gm_m3_s2, shift)
         noise = process_noise(self.imu, self.gravity, since, delta_v) + self._askew_rad2(state, stars_heard) * AXES_OF_ATTITUDE
         noise = computed_once(noise)
-        sounded_m = shift.height_height * nav.sounded_m + shift.height_slope * nav.slope
-        slope = shift.slope_height * nav.sounded_m + shift.slope_slope * nav.slope
+        sense = sense_of(state.sounding, sounding)
+        border = Border(state.border.ties * sense, state.border.variance)
+        sounded_m = shift.height_height * nav.sounded_m + shift.height_slope * (nav.slope * sense)
+        slope = shift.slope_height * nav.sounded_m + shift.slope_slope * (nav.slope * sense)
         nav = eqx.tree_at(lambda n: (n.sounded_m, n.slope), nav, (sounded_m, slope))
         moved = covariance_after(state.P, F, noise)
-        return nav, *with_slope(state.P, moved, F, state.border, shift)
+        return nav, *with_slope(state.P, moved, F, border, shift)
 
     def _turn_at(self, state: FilterState) -> Turn:
         """As at the end of the interval since the last update."""

@@ -101,6 +101,11 @@ def step_of_ground(ground: GroundBelief, way_lci_m: Vec3, last: Sounding, now: S
     return eqx.tree_at(lambda s: s.noise_height, shift, noise_m2)
 
 
+def sense_of(last: Sounding, now: Sounding) -> Scalar:
+    """-1 where the lander has turned back: what rose ahead of it then falls ahead of it."""
+    return jnp.where(last.downrange_lci.dot(now.downrange_lci) < 0.0, -1.0, 1.0)
+
+
 def downrange_of(v_level_lci_m_s: Vec3, last: Vec3) -> Vec3:
     speed_m_s = v_level_lci_m_s.norm()
     return select(speed_m_s > DIRECTED_M_S, v_level_lci_m_s / jnp.maximum(speed_m_s, DIRECTED_M_S), last)
