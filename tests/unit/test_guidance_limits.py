@@ -47,7 +47,9 @@ places, speeds = st.floats(-1e5, 1e5), st.floats(-2e3, 2e3)
 def test_the_approach_stays_in_its_cone_wherever_it_is(r_m, v_m_s, time_to_go_s, gain):
     tilt_rad = np.radians(45.0)
     guidance = ApproachGuidance(*(jnp.asarray(number) for number in (gain, 1000.0, -33.0, 2.16, 3.0, tilt_rad)))
-    accel, held_s = guidance.request(ApproachState(jnp.asarray(time_to_go_s)), vec3(r_m), vec3(v_m_s), jnp.asarray(GRAVITY_M_S2))
+    accel, held_s = guidance.request(
+        ApproachState(jnp.asarray(time_to_go_s), jnp.asarray(time_to_go_s)), vec3(r_m), vec3(v_m_s), jnp.asarray(GRAVITY_M_S2)
+    )
     assert inside(accel, float(accel.z), tilt_rad)
     assert float(accel.z) >= UP_SHARE_MIN * GRAVITY_M_S2
     assert float(held_s) >= 3.0

@@ -38,6 +38,7 @@ SLOWING_MIN_M_S2 = 0.1
 
 class ApproachState(eqx.Module):
     time_to_go_s: Scalar
+    laid_out_s: Scalar  # of the time that was laid out, what is left
 
 
 class ThrustBand(eqx.Module):
@@ -60,7 +61,7 @@ class ApproachGuidance(eqx.Module):
     give_way_m: Scalar = ANYWHERE_M  # by which the place may be given up; beyond it the target is chased
 
     def init(self) -> ApproachState:
-        return ApproachState(time_to_go_s=jnp.zeros(()))
+        return ApproachState(jnp.zeros(()), jnp.zeros(()))
 
     def started(self, r_site_m: Vec3, v_site_m_s: Vec3) -> ApproachState:
         """Time to go that takes the horizontal speed out evenly over the horizontal distance."""
@@ -73,19 +74,21 @@ class ApproachGuidance(eqx.Module):
         fall_s = 2.0 * fall_m / (sink_m_s + jnp.sqrt(sink_m_s**2 + self.dive_m_s2 * fall_m / 1.5))
         # Never less time than that: the law would first let the lander drop, and then ask for more thrust than there is. The
         # place gives way instead (`_reachable`).
-        return ApproachState(time_to_go_s=jnp.clip(level_s, fall_s, 1.4 * fall_s))
+        time_to_go_s = jnp.clip(level_s, fall_s, 1.4 * fall_s)
+        return ApproachState(time_to_go_s, time_to_go_s)
 
     def kept_in_reach(
         self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar, band: ThrustBand
     ) -> ApproachState:
-        """With no less time to go than the engines can bring the end about in, for a lander that is faster than it is to be there.
+        """With what is left of the time laid out, but no less than the engines can bring the end about in.
 
-        One that is no faster may end where it is: what is left of the way is vertical descent's. While the gains are held the clock runs free.
+        That counts for a lander that is faster than it is to be there, and while the gains are not held: what is left of another's way is
+        vertical descent's.
         """
         quickest_s = self._quickest_s(r_site_m.z, v_site_m_s.z, gravity_m_s2, band)
-        fast = v_site_m_s.z < self.end_vertical_speed_m_s
-        too_soon = fast & (state.time_to_go_s > self.time_to_go_min_s) & (state.time_to_go_s < quickest_s)
-        return ApproachState(jnp.where(too_soon, quickest_s, state.time_to_go_s))
+        needed = (v_site_m_s.z < self.end_vertical_speed_m_s) & (quickest_s > self.time_to_go_min_s)
+        time_to_go_s = jnp.where(needed, jnp.maximum(state.laid_out_s, quickest_s), state.laid_out_s)
+        return ApproachState(time_to_go_s, state.laid_out_s)
 
     def _quickest_s(self, height_m: Scalar, up_m_s: Scalar, gravity_m_s2: Scalar, band: ThrustBand) -> Scalar:
         """Time of a fall to the end on the least thrust, leaning as far as it may, and then on the most, upright."""

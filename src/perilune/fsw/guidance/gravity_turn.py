@@ -41,12 +41,12 @@ class GravityTurn(eqx.Module):
     tilt_max_rad: Scalar
 
     def init(self) -> ApproachState:
-        return ApproachState(time_to_go_s=jnp.zeros(()))
+        return ApproachState(jnp.zeros(()), jnp.zeros(()))
 
     def started(self, r_site_m: Vec3, v_site_m_s: Vec3) -> ApproachState:
         """Time to rest, which is beyond the end of the approach: its height ends it."""
         _, time_to_go_s = self._turn(r_site_m, v_site_m_s, self.gravity_m_s2)
-        return ApproachState(time_to_go_s)
+        return ApproachState(time_to_go_s, time_to_go_s)
 
     def kept_in_reach(
         self, state: ApproachState, r_site_m: Vec3, v_site_m_s: Vec3, gravity_m_s2: Scalar, band: ThrustBand

@@ -121,7 +121,8 @@ class Guidance(eqx.Module):
         """One fast cycle: clocks run, and the approach is laid out until it begins."""
         braking = self.braking.advance(state.braking, dt_s, mode == Mode.BRAKING)
         laid_out = self.approach.started(view.r_site_m, view.v_site_m_s)
-        running = ApproachState(state.approach.time_to_go_s - dt_s)
+        left_s = state.approach.laid_out_s - dt_s
+        running = ApproachState(left_s, left_s)
         approach = jax.tree.map(lambda a, b: jnp.where(mode >= Mode.APPROACH, a, b), running, laid_out)
         approach = self.approach.kept_in_reach(
             approach, view.r_site_m, view.v_site_m_s, view.local.gravity_m_s2, self._band_in_approach(view)
