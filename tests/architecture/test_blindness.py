@@ -148,7 +148,8 @@ def test_the_number_of_the_tick_is_no_clock(tick, looks, mode):
 
 def test_a_planted_leak_of_the_worlds_gravity_is_seen(tick, looks):
     def leaky(mission: Mission) -> Mission:
-        return eqx.tree_at(lambda m: m.fsw.navigation.gravity.gm_m3_s2, mission, mission.world.gravity.field.gm_m3_s2)
+        gm_m3_s2 = float(mission.world.gravity.field.gm_m3_s2)
+        return eqx.tree_at(lambda m: m.fsw.navigation.gravity.gm_m3_s2, mission, jnp.asarray(gm_m3_s2))
 
     look = looks[Mode.BRAKING]
     ((before, _), _), ((after, _), _) = tick(look, wiring=leaky), tick(look, scrambled, leaky)
