@@ -47,3 +47,18 @@ def test_the_licence_is_apache_2():
 def test_python_3_11_is_enough():
     assert PROJECT["project"]["requires-python"] == ">=3.11"
     assert PROJECT["tool"]["ruff"]["target-version"] == "py311"
+
+
+def test_annotations_are_checked_in_every_package_that_has_them():
+    """But for those that have none, which `perilune.lanes` has for a reason."""
+    (words,) = re.findall(r"--jaxtyping-packages=(\S+)", PROJECT["tool"]["pytest"]["ini_options"]["addopts"])
+    *checked, _ = words.split(",")
+    folders = {path.parent.name for path in (ROOT / "src" / "perilune").glob("*/__init__.py")}
+    assert {f"perilune.{name}" for name in folders - {"cli", "lanes", "missions"}} == set(checked)
+
+
+def test_the_tests_that_are_left_out_of_the_check_are_run_by_a_command_of_their_own():
+    commands = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(r"^test: lint\n.*-m 'not long'$", commands, re.MULTILINE) and re.search(
+        r"^test-long:.*\n.*-m long$", commands, re.MULTILINE
+    )

@@ -4,6 +4,7 @@ Its batch-mates, their faults and their order do not move it by a bit, at one ba
 which batches fly where there is a C compiler.
 """
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np

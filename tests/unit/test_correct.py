@@ -1,10 +1,12 @@
 """The corrector: it finds, it takes the least change, and it says what misses."""
 
+from itertools import pairwise
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from perilune.trajectory.correct import Scaling, corrected, with_jacobian
+from perilune.trajectory.correct import Corrected, Scaling, by_way_of, corrected, with_jacobian
 from perilune.trajectory.refusal import CorrectionError
 
 UNIT = Scaling("the test", (1.0, 1.0), ("first [m]", "second [m]"), (1e-9, 1e-9))
@@ -48,3 +50,32 @@ def test_a_narrow_valley_that_bends_is_followed_by_correcting_a_step_and_not_by_
     found = corrected(solve, np.zeros(2), None, Scaling("the test", (1.0, 1.0), ("arc [rad]", "height"), (1e-6, 1e-4)))
     assert found.controls == pytest.approx([1.0, -1.0 / 14.0], abs=1e-4)
     assert found.steps < 4
+
+
+def within(reach: float, tried: list[float]):
+    """A search that leads no farther than `reach` from where it starts: the solution of a share is that share."""
+
+    def solve(share: float, start: np.ndarray) -> Corrected:
+        tried.append(share)
+        if share - float(start[0]) > reach:
+            raise CorrectionError("too far")
+        return Corrected(np.array([share]), 0.0, 1)
+
+    return solve
+
+
+def test_what_is_found_at_once_takes_no_shares():
+    tried: list[float] = []
+    assert by_way_of(within(1.0, tried), np.zeros(1)).controls == [1.0]
+    assert tried == [1.0]
+
+
+def test_what_is_too_far_is_found_in_shares_none_of_them_tried_twice_from_one_place():
+    tried: list[float] = []
+    assert by_way_of(within(0.2, tried), np.zeros(1)).controls == [1.0]
+    assert len(set(tried)) >= 5 and all(one != other for one, other in pairwise(tried))
+
+
+def test_where_small_shares_lead_nowhere_the_last_miss_is_told():
+    with pytest.raises(CorrectionError, match="too far"):
+        by_way_of(within(0.001, []), np.zeros(1))

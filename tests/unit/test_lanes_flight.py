@@ -91,6 +91,12 @@ def ended(caller, among_faulty):
     return to_the_end(caller, among_faulty)
 
 
+def test_the_others_touch_and_break_while_the_first_flies(among_faulty):
+    """Where they could do harm, if lanes did mix."""
+    touched = np.array([state.verdict.touched for state in among_faulty.states])
+    assert np.any(touched[:, 1:].any(axis=1) & ~touched[:, 0])
+
+
 def test_verdicts_are_as_by_xla(ended, among_faulty):
     """Where they fall within a chunk that begins aloft: contact magnifies a rounding, but not that far."""
     assert np.array_equal(np.asarray(ended.verdict.outcome), np.asarray(among_faulty.last.verdict.outcome))

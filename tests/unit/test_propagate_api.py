@@ -156,12 +156,12 @@ def test_what_is_of_another_type_is_refused_in_words(says, given):
 @pytest.mark.parametrize(
     ("says", "made"),
     [
-        ("search.sample_s is '60'; it must be a number", lambda: Search(sample_s="60")),  # type: ignore[arg-type]
-        ("search.ground_m is nan; it must be a number", lambda: Search(ground_m=float("nan"))),
-        ("search.latest_s is True; it must be a number", lambda: Search(latest_s=True)),
+        ("search.sample_s is '60'; it must be a finite number", lambda: Search(sample_s="60")),  # type: ignore[arg-type]
+        ("search.ground_m is nan; it must be a finite number", lambda: Search(ground_m=float("nan"))),
+        ("search.latest_s is True; it must be a finite number", lambda: Search(latest_s=True)),
         ("search.tolerance is 'loose'; it must be TIGHT or LOOSE", lambda: Search(tolerance="loose")),  # type: ignore[arg-type]
-        ("station.latitude_deg is '55'; it must be a number", lambda: Station("55", "37")),  # type: ignore[arg-type]
-        ("station.height_m is inf; it must be a number", lambda: Station(55.0, 37.0, float("inf"))),
+        ("station.latitude_deg is '55'; it must be a finite number", lambda: Station("55", "37")),  # type: ignore[arg-type]
+        ("station.height_m is inf; it must be a finite number", lambda: Station(55.0, 37.0, float("inf"))),
     ],
 )
 def test_what_is_no_number_is_refused_where_it_is_given(says, made):

@@ -318,7 +318,7 @@ def _six(state: State) -> Float[np.ndarray, "6"]:
 
 def _refuse_no_number(key: str, given: object) -> None:
     if isinstance(given, bool) or not isinstance(given, int | float | np.integer | np.floating) or not math.isfinite(given):
-        raise ScenarioError(f"{key} is {given!r}; it must be a number")
+        raise ScenarioError(f"{key} is {given!r}; it must be a finite number")
 
 
 def _numbers(key: str, given: object, count: int) -> Float[np.ndarray, " count"]:

@@ -126,7 +126,7 @@ def by_way_of(solve: Callable[[float, np.ndarray], Corrected], start: np.ndarray
         try:
             found = solve(share, controls)
         except CorrectionError:
-            step *= 0.5
+            step = 0.5 * (share - done)
             if step < SHARE_STEP_MIN:
                 raise
             continue
