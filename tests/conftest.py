@@ -49,6 +49,8 @@ SHARED = {
         "test_blindness",
         "test_orbit_flight",
         "test_lanes_flight",
+        "test_coast",
+        "test_campaign_inputs",
     ),
 }
 # What takes longest comes first: last, it would leave the other workers idle.

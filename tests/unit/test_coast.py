@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from flown_fleet import fleet_with
+from flown_fleet import alone, side_by_side_awake
 from perilune.dynamics.rigid_body import RigidBody
 from perilune.moon.frames import lfme_from_lci, moon_orientation
 from perilune.moon.terrain import spherical_terrain
@@ -72,12 +72,12 @@ def test_energy_is_kept_but_for_the_lumps(coasted, orbit, world):
     assert energy_m2_s2(coasted(orbit, 0.0, 3250.0)) == pytest.approx(start, rel=ENERGY_SHARE)
 
 
-def test_a_coast_moves_the_orbit_and_nothing_else(luna, coasted):
+def test_a_coast_moves_the_orbit_and_nothing_else(luna, coasted, programs):
     """Attitude held against the stars, no rates, nothing felt, no propellant."""
     ticks = 20_000
-    fleet = fleet_with(luna, [0, 1, 2, 3], {})
-    states = sim.start(fleet, jnp.asarray(0))
-    before, after = (each.world for each in (states, sim.sleep(fleet, states, jnp.asarray(0), jnp.asarray(ticks))))
+    fleet = alone(luna, 0, (), programs)
+    states = programs(sim.start, fleet, jnp.asarray(0))
+    before, after = (each.world for each in (states, programs(sim.sleep, fleet, states, jnp.asarray(0), jnp.asarray(ticks))))
     first, came = (jax.tree.map(lambda leaf: leaf[0], Orbit(each.body.r_lci_m, each.body.v_lci_m_s)) for each in (before, after))
     # Another program of the same steps: rounding.
     assert apart_m(came, coasted(first, 0.0, ticks * float(luna.mission.tick_s))) < ROUNDING_M
@@ -99,8 +99,23 @@ def falling(coasted, orbit) -> Orbit:
 
 
 @pytest.fixture(scope="module")
-def fallen(world, falling):
-    return eqx.filter_jit(fallen_orbit)(world, falling, jnp.asarray(3400.0), jnp.asarray(20_000.0))
+def side_by_side(world, falling, orbit):
+    """One batch, two orbits: one that meets the ground and one that does not."""
+    both = jax.tree.map(lambda a, b: jnp.stack([a, b]), falling, Orbit(orbit.r_lci_m, orbit.v_lci_m_s))
+    program = eqx.filter_jit(eqx.filter_vmap(fallen_orbit, in_axes=(None, 0, None, None)))
+    return program(world, both, jnp.asarray(3400.0), jnp.asarray(20_000.0))
+
+
+@pytest.fixture(scope="module")
+def fallen(side_by_side):
+    return jax.tree.map(lambda leaf: leaf[0], side_by_side)
+
+
+def test_who_stays_aloft_beside_one_that_falls_coasts_as_alone(side_by_side, orbit, coasted):
+    other, passed_s, struck = jax.tree.map(lambda leaf: leaf[1], side_by_side)
+    assert not bool(struck)
+    assert float(passed_s) == 20_000.0
+    assert apart_m(other, coasted(orbit, 3400.0, 20_000.0)) < SAME_PLACE_M
 
 
 def test_a_coast_ends_on_the_ground(world, falling, fallen, coasted):
@@ -122,7 +137,7 @@ def test_it_was_above_the_ground_until_then(world, falling, fallen):
 
 def test_ground_is_met_in_the_middle_of_a_step(world):
     """Straight down onto a sphere: the time of a fall in uniform gravity, to a share that gravity's growth over 100 m explains."""
-    plain = eqx.tree_at(lambda w: w.terrain, world, spherical_terrain(0.0))
+    plain = eqx.tree_at(lambda w: (w.terrain, w.gravity.field), world, (spherical_terrain(0.0), world.gravity.field.truncated(2)))
     q_lci_lfme = moon_orientation(plain.ephemeris, jnp.asarray(0.0)).q_lfme_lci.inverse()
     up = q_lci_lfme @ world.site.r_origin_lfme_m.unit()
     above = Orbit(up * (1_737_400.0 + 100.0), up * -20.0)
@@ -134,21 +149,23 @@ def test_ground_is_met_in_the_middle_of_a_step(world):
     assert float(ground.r_lci_m.norm()) == pytest.approx(1_737_400.0, abs=ON_THE_GROUND_M)
 
 
-def test_a_lander_that_falls_has_its_verdict_and_the_other_flies_on(luna, world, falling, orbit, fallen):
-    """One batch, two orbits."""
+def test_a_lander_that_falls_has_its_verdict_and_another_flies_on(luna, world, falling, orbit, fallen, programs):
+    """By the program of a single flight."""
     ticks = 200_000
-    fleet = fleet_with(luna, [0, 1, 2, 3], {})
+    fleet = alone(luna, 0, (), programs)
     first = jnp.asarray(34_000)
-    states = sim.start(fleet, first)
-    still = states.world.body.omega_body_lci_rad_s
-    both = jax.tree.map(lambda a, b: jnp.stack([a, b, b, b]), Orbit(falling.r_lci_m, falling.v_lci_m_s), orbit)
-    body = RigidBody(both.r_lci_m, both.v_lci_m_s, states.world.body.q_lci_body, still)
-    states = eqx.tree_at(lambda s: s.world.body, states, body)
-    after = sim.sleep(fleet, states, first, first + ticks)
+    start = programs(sim.start, fleet, first)
+
+    def slept(way: Orbit):
+        placed = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], way)
+        body = RigidBody(placed.r_lci_m, placed.v_lci_m_s, start.world.body.q_lci_body, start.world.body.omega_body_lci_rad_s)
+        return programs(sim.sleep, fleet, eqx.tree_at(lambda s: s.world.body, start, body), first, first + ticks)
+
+    after, aloft = slept(falling), slept(orbit)
     verdict = jax.tree.map(np.asarray, after.verdict)
-    assert [Outcome(int(each)) for each in verdict.outcome] == [Outcome.CRASHED] + 3 * [Outcome.FLYING]
-    assert list(verdict.touched) == [True, False, False, False]
-    assert not sim.all_over(after)
+    assert [Outcome(int(each.verdict.outcome[0])) for each in (after, aloft)] == [Outcome.CRASHED, Outcome.FLYING]
+    assert [bool(each.verdict.touched[0]) for each in (after, aloft)] == [True, False]
+    assert sim.all_over(after) and not sim.all_over(aloft)
     # Its own ground (the seed draws relief), but within the minute that a kilometre of relief makes.
     assert verdict.contact.met_s[0] == pytest.approx(3400.0 + float(fallen[1]), abs=60.0)
     assert verdict.end_met_s[0] == verdict.contact.met_s[0]
@@ -159,16 +176,16 @@ def test_a_lander_that_falls_has_its_verdict_and_the_other_flies_on(luna, world,
     assert speed == pytest.approx(float(over_ground.norm()), rel=1e-9)
     assert 10.0 < verdict.contact.vertical_m_s[0] < 100.0
     # A second coast does not move what lies on the ground.
-    again = sim.sleep(fleet, after, first + ticks, first + 2 * ticks)
+    again = programs(sim.sleep, fleet, after, first + ticks, first + 2 * ticks)
     lying = jax.tree.map(lambda a, b: np.array_equal(a[0], b[0], equal_nan=True), after.world, again.world)
     assert all(jax.tree.leaves(lying))
 
 
-def test_who_is_aloft_at_the_end_falls_few_at_a_time(luna, monkeypatch):
+def test_who_is_aloft_at_the_end_falls_few_at_a_time(luna, programs, monkeypatch):
     """Each with its own; who has a verdict is left alone."""
     monkeypatch.setattr(sim, "FEW", 2)
-    fleet = fleet_with(luna, [5, 6, 7, 8], {})
-    states = sim.start(fleet, jnp.asarray(0))
+    woken = side_by_side_awake(luna, [5, 6, 7, 8], {}, programs)
+    fleet, states = woken.fleet, woken.awake
     outcomes = jnp.asarray([Outcome.FLYING, Outcome.LANDED, Outcome.FLYING, Outcome.FLYING])
     states = eqx.tree_at(lambda s: s.verdict.outcome, states, outcomes.astype(states.verdict.outcome.dtype))
     asked = []
