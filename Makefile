@@ -7,23 +7,26 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-v
 # Bytecode is written even where the environment says no: the tests start dozens of processes, and without it each would compile 1,200 files of Python.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: fly test test-long lint format clean
+.PHONY: fly test test-long style lint format clean
 
 fly: $(VENV)/.installed
 	$(BIN)/perilune fly luna-25
 
-test: lint
+# Types are checked by a test: beside the others they cost no time of their own.
+test: style
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not long'
 
 # What takes tens of seconds a test: to be run before what it tests is changed for good.
 test-long: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long
 
-lint: $(VENV)/.installed-test
+style: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+lint: style
+	$(BIN)/pyright
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .

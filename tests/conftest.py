@@ -51,10 +51,11 @@ SHARED = {
         "test_lanes_flight",
         "test_coast",
         "test_campaign_inputs",
+        "test_plan_refusals",
     ),
 }
 # What takes longest comes first: last, it would leave the other workers idle.
-LONG_FIRST = ("main job", "test_filter_consistency", "test_path_events", "test_low_energy")
+LONG_FIRST = ("main job", "test_project", "test_filter_consistency", "test_path_events")
 
 
 def group_of(node_id: str) -> str:

@@ -78,29 +78,35 @@ def test_reported_speed_gain_is_what_gravity_leaves_over():
     np.testing.assert_allclose(xyz(after.v_site_m_s)[-1] - np.array([0.8, -0.3, -2.0]), gained, atol=ROUNDING)
 
 
+@jax.jit
+@jax.vmap
+def fly_each(height_m, v_m_s, turn_rad, rate_rad_s):
+    return fly(LUNA25, body_at(height_m, v_m_s, turn_rad, rate_rad_s), LUNA25_LOAD)
+
+
+COUNT = 64
+
+
 def test_a_crash_stays_finite_from_any_side():
     rng = np.random.default_rng(7)
-    count = 64
-    speeds = rng.normal(size=(count, 3)) * 60.0 - np.array([0.0, 0.0, 100.0])
-    draws = (rng.uniform(-20.0, 5.0, count), speeds, rng.normal(size=(count, 3)) * 2.0, rng.normal(size=(count, 3)) * 5.0)
-
-    def crash(height_m, v_m_s, turn_rad, rate_rad_s):
-        return fly(LUNA25, body_at(height_m, v_m_s, turn_rad, rate_rad_s), LUNA25_LOAD)
-
-    out = jax.vmap(crash)(*(jnp.asarray(draw) for draw in draws))
+    speeds = rng.normal(size=(COUNT, 3)) * 60.0 - np.array([0.0, 0.0, 100.0])
+    draws = (rng.uniform(-20.0, 5.0, COUNT), speeds, rng.normal(size=(COUNT, 3)) * 2.0, rng.normal(size=(COUNT, 3)) * 5.0)
+    out = fly_each(*(jnp.asarray(draw) for draw in draws))
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(out) if leaf.dtype != bool)
     assert bool(jnp.all(jnp.any(out[2].hull_touching, axis=1)))
 
 
 def test_a_lander_does_not_feel_its_batch_mates():
+    """Every second one comes down hard, or does not."""
+
     def batch(mate_speed_m_s):
-        v_m_s = jnp.asarray([[0.0, 0.5, -2.0], [0.0, 0.0, mate_speed_m_s], [0.0, 0.1, -1.0]])
-        return jax.vmap(lambda v: fly(LUNA25, body_at(1.4, v, rate_rad_s=(0.0, 0.1, 0.0)), LUNA25_LOAD))(v_m_s)
+        calm, mate = [0.0, 0.5, -2.0], [0.0, 0.1, mate_speed_m_s]
+        level, rate = np.zeros((COUNT, 3)), np.tile([0.0, 0.1, 0.0], (COUNT, 1))
+        return fly_each(*(jnp.asarray(each) for each in (np.full(COUNT, 1.4), np.array([calm, mate] * (COUNT // 2)), level, rate)))
 
     calm, hard = batch(-0.5), batch(-90.0)
     for one, other in zip(jax.tree.leaves(calm), jax.tree.leaves(hard), strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[2], other[2])
+        np.testing.assert_array_equal(one[::2], other[::2])
 
 
 def test_pads_report_their_own_touch():

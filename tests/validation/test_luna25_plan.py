@@ -17,9 +17,11 @@ from perilune.report.plan_folder import plan_result, plan_table
 from perilune.report.window_figure import window_map
 from perilune.scenario.load import mission_from_text
 from perilune.scenario.plan import SPK_BODY, SPK_CENTRES, beside, cut_short, write_orbit_files
+from perilune.trajectory.desk import budget
 from perilune.trajectory.flightpath import HEAD, burn_rows
 from perilune.trajectory.injection import MEETING_M
 from perilune.trajectory.orbit_files import oem_text, segments
+from perilune.trajectory.refusal import BudgetError
 
 # Roscosmos, 2023-08: lunar orbit "91.4 x 112.6 km, 82.087 deg, node 270.53 deg" after the insertion of 16 August. The desk was given the
 # heights and the inclination, not the node: that follows from the dates. The frame of the published node is not stated.
@@ -230,3 +232,11 @@ def test_another_reader_accepts_the_message(planned, rows, tmp_path):
     assert found[0].metadata.center_name == "EARTH"
     assert found[-1].metadata.center_name == "MOON"
     assert float(found[0].data.state_vector[0].x.value) == pytest.approx(rows[0].r_m[0][0] / 1e3, abs=1e-6)
+
+
+def test_too_little_propellant_is_refused_with_how_much_is_missing(planned):
+    order, burns = planned.plan.order, list(planned.plan.burns)
+    assert budget(order, burns) > order.dry_mass_kg
+    assert budget(order._replace(descent=None), burns) is None
+    with pytest.raises(BudgetError, match=r"too little propellant: 450 kg on board; .* kg more than there is"):
+        budget(order._replace(dry_mass_kg=order.mass_kg - 450.0), burns)

@@ -1,5 +1,6 @@
 """The forces between Earth and Moon against closed forms, limits and each other."""
 
+import equinox as eqx
 import erfa
 import jax.numpy as jnp
 import numpy as np
@@ -36,15 +37,27 @@ def forces():
     )
 
 
+@eqx.filter_jit
+def flown_gci(forces, start, t_start_s, t_end_s, tolerance):
+    """A coast told from the Earth; times and tolerance are values, so that one program serves all."""
+    return propagated(coast_rates(forces.accel_gci_m_s2), start, t_start_s, t_end_s, tolerance=tolerance)
+
+
+def coasted(forces, start, t_start_s, t_end_s, tolerance=TIGHT):
+    return flown_gci(forces, start, jnp.asarray(t_start_s), jnp.asarray(t_end_s), type(tolerance)(*map(jnp.asarray, tolerance)))
+
+
+@eqx.filter_jit
+def apart_m_s2(forces, t_s, r_m):
+    """By how much the Moon's own fall is told from the Earth's."""
+    return forces.accel_gci_m_s2(t_s, r_m + forces.ephemeris.r_moon_gci_m(t_s)) - forces.accel_lci_m_s2(t_s, r_m)
+
+
 @pytest.mark.parametrize("r_lci_m", [(2.0e6, 3e5, -1e6), (5e7, -2e7, 1e7), (-3e8, 1e8, 4e7)])
 def test_both_centres_feel_the_same_forces(forces, r_lci_m):
     """What the two centres tell apart is how one falls towards the other: the same for every place."""
-    t_s, r_moon_m = 1e5, forces.ephemeris.r_moon_gci_m(1e5)
-
-    def apart_m_s2(r_m):
-        return forces.accel_gci_m_s2(t_s, r_m + r_moon_m) - forces.accel_lci_m_s2(t_s, r_m)
-
-    assert (apart_m_s2(vec3(r_lci_m)) - apart_m_s2(vec3((1e7, 1e7, 1e7)))).norm() < ROUNDING_FROM_EARTH_M_S2
+    here, there = (apart_m_s2(forces, jnp.asarray(1e5), vec3(each)) for each in (r_lci_m, (1e7, 1e7, 1e7)))
+    assert (here - there).norm() < ROUNDING_FROM_EARTH_M_S2
 
 
 # Relativity moves the ephemeris' Moon by 1e-10 m/s2, its own figure by 2e-11, and neither is a force here: 0.5 m in a day.
@@ -56,7 +69,7 @@ def test_both_centres_fly_the_same_path(forces):
     start = PointMass(vec3((3.3e8, -7.6e7, -2.1e7)), vec3((257.0, 930.0, 346.0)), jnp.asarray(1.0))
     day_s = 86400.0
     about_moon = PointMass(*forces.lci_of_gci(0.0, start.r_m, start.v_m_s), start.mass_kg)
-    gci = propagated(coast_rates(forces.accel_gci_m_s2), start, 0.0, day_s)
+    gci = coasted(forces, start, 0.0, day_s)
     lci = propagated(coast_rates(forces.accel_lci_m_s2), about_moon, 0.0, day_s)
     assert (forces.lci_of_gci(day_s, gci.r_m, gci.v_m_s)[0] - lci.r_m).norm() < BETWEEN_CENTRES_M
 
@@ -64,16 +77,14 @@ def test_both_centres_fly_the_same_path(forces):
 def test_there_and_back(forces):
     """From a parking orbit towards the Moon for three days and back: the tolerance times what a perigee makes of it."""
     start = PointMass(vec3((6.563e6, 0.0, 0.0)), vec3((0.0, 10930.0, 0.0)), jnp.asarray(1.0))
-    rates = coast_rates(forces.accel_gci_m_s2)
-    back = propagated(rates, propagated(rates, start, 0.0, 259200.0), 259200.0, 0.0)
+    back = coasted(forces, coasted(forces, start, 0.0, 259200.0), 259200.0, 0.0)
     assert (back.r_m - start.r_m).norm() < 1e-2
 
 
 def test_a_looser_tolerance_costs_what_it_says(forces):
     """Three orders between the tolerances are about three orders between the errors; a design needs metres."""
     start = PointMass(vec3((6.563e6, 0.0, 0.0)), vec3((0.0, 10930.0, 0.0)), jnp.asarray(1.0))
-    rates = coast_rates(forces.accel_gci_m_s2)
-    ends = [propagated(rates, start, 0.0, 259200.0, tolerance=tolerance).r_m for tolerance in (TIGHT, LOOSE)]
+    ends = [coasted(forces, start, 0.0, 259200.0, tolerance).r_m for tolerance in (TIGHT, LOOSE)]
     assert 1e-3 < (ends[0] - ends[1]).norm() < 10.0
 
 

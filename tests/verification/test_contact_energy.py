@@ -61,7 +61,8 @@ def touchdowns_energy_j(slope_deg, steps):
     v = rng.normal(0.0, (0.7, 0.7, 0.3), (COUNT, 3)) - np.array([0.0, 0.0, 2.0])
     turn, rate = rng.normal(0.0, 0.1, (COUNT, 3)), rng.normal(0.0, 0.3, (COUNT, 3))
     slope_rad = jnp.asarray(math.radians(slope_deg))  # a value: one program for all slopes
-    one = lambda v, turn, rate: fly(GEAR, falling(v, turn, rate), LOAD, slope_rad, steps, 320)[2:]  # noqa: E731
+    count = jnp.asarray(steps)  # and one for all steps
+    one = lambda v, turn, rate: fly(GEAR, falling(v, turn, rate), LOAD, slope_rad, count, 320)[2:]  # noqa: E731
     energy, hull = jax.vmap(one)(jnp.asarray(v), jnp.asarray(turn), jnp.asarray(rate))
     return np.asarray(energy), np.asarray(hull)
 

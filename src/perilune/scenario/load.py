@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -39,8 +40,14 @@ def load(name_or_path: str | Path) -> MissionFile:
         raise ScenarioError(
             f"there is no mission '{name_or_path}'; {nearest(name_or_path, names)} (your own file: give its path, NAME.toml)"
         )
-    text = resources.files("perilune.missions").joinpath(f"{name_or_path}.toml").read_text(encoding="utf-8")
-    return mission_from_text(text, f"{name_or_path}.toml")
+    return _of_catalogue(name_or_path)
+
+
+@cache
+def _of_catalogue(name: str) -> MissionFile:
+    """Read once: what is installed does not change, and a mission file is frozen."""
+    text = resources.files("perilune.missions").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    return mission_from_text(text, f"{name}.toml")
 
 
 def load_lander(name_or_path: str | Path) -> LanderFile:

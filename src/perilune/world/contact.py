@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool
 from perilune.math.batching import computed_once
 from perilune.math.rotation import Rotation
 from perilune.math.vector import Vec3, zero_vec3
-from perilune.types import Flag, Scalar
+from perilune.types import Flag, Index, Scalar
 from perilune.world.landing_gear import ContactLaw, ContactState, GearState, LandingGear, Leg, LegState, Strut, StrutStroke
 
 
@@ -110,7 +110,7 @@ def advance_contact(
     planes: tuple[GroundPlane, ...],
     load: ContactLoad,
     dt_s: Scalar,
-    n_steps: int,
+    n_steps: Index,
 ) -> tuple[GearState, ContactBody, ContactReport]:
     """Legs and hull against the ground over `n_steps` fine steps of `dt_s` [s].
 
