@@ -14,6 +14,7 @@ jax.config.update("jax_enable_x64", True)
 import perilune  # noqa: E402
 from perilune.campaign.statistics import wilson_interval  # noqa: E402
 from perilune.scenario.errors import ScenarioError  # noqa: E402
+from perilune.scenario.programs import Programs, kept_programs  # noqa: E402
 
 GOOD = ("landed", "in_orbit")
 
@@ -28,20 +29,22 @@ def main() -> None:
     asked.add_argument("--keep", type=Path, default=None, help="keep plans and programs there for the next seed")
     words = asked.parse_args()
     for name in words.missions:
-        fates = []
-        for seed in range(words.first, words.first + words.seeds):
-            began = time.process_time()
-            try:
-                flight = perilune.fly(name, seed=seed, keep_in=words.keep)
-            except ScenarioError as error:  # no burn could be found at all
-                print(f"\n{name}, seed {seed}: {error}")
-                fates.append("lost")
-                continue
-            tell(flight.outcome, time.process_time() - began)
-            fates.append(flight.outcome["outcome"])
+        with kept_programs(words.keep) as programs:
+            fates = [fate(name, seed, programs) for seed in range(words.first, words.first + words.seeds)]
         good = sum(fate in GOOD for fate in fates)
         low, high = wilson_interval(good, len(fates))
         print(f"\n{name}: {good} of {len(fates)} in the orbit, or on the ground, as was wanted ({100 * low:.1f} to {100 * high:.1f} %)")
+
+
+def fate(name: str, seed: int, programs: Programs) -> str:
+    began = time.process_time()
+    try:
+        flight = perilune.fly(name, seed=seed, keep_in=programs)
+    except ScenarioError as error:  # no burn could be found at all
+        print(f"\n{name}, seed {seed}: {error}")
+        return "lost"
+    tell(flight.outcome, time.process_time() - began)
+    return flight.outcome["outcome"]
 
 
 def tell(outcome: dict, cpu_s: float) -> None:

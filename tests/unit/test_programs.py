@@ -87,6 +87,17 @@ def test_the_cache_of_jax_rests_while_programs_are_kept(tmp_path):
         assert programs.shelf is None and jax.config.values["jax_enable_compilation_cache"]
 
 
+def test_who_holds_programs_has_them_loaded_once(tmp_path):
+    with kept_programs(tmp_path / "kept") as first:
+        first(PLACE, position())
+    with kept_programs(tmp_path / "kept") as held:
+        for _ in range(2):
+            with kept_programs(held) as programs:
+                assert programs is held
+                programs(PLACE, position())
+    assert len(held.taken) == 1
+
+
 def test_without_a_shelf_programs_are_kept_in_memory(made):
     programs = Programs()
     for _ in range(2):

@@ -79,7 +79,7 @@ def fly(
     from_phase: Entry = None,
     faults: Faults = (),
     progress: ProgressCall | None = None,
-    keep_in: Path | Ahead | None = None,
+    keep_in: Path | Ahead | Programs | None = None,
     variant: str = "nominal",
 ) -> Flight:
     """Fly one mission from its earliest entry, or from `from_phase`, and record every tick, and of coasts a row a minute.
@@ -87,7 +87,8 @@ def fly(
     `mission` is a loaded file, a name of the catalogue or a path; `faults` are words as on the command line, `NAME[:size][@trigger]`.
     The variant `as-flown` meets what the real flight met, and nothing else: the published cause, from the file's table of that name.
     `mended` meets it too, with the settings that would have saved it.
-    In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds.
+    In the folder `keep_in`, your own, compiled programs are kept: the next flight of the same kind starts within seconds. Who flies one
+    after another has them from `kept_programs(folder)` instead, once for all.
     Raises ScenarioError for input that cannot be flown.
     """
     file = mission if isinstance(mission, MissionFile) else load(mission)

@@ -24,8 +24,8 @@ from perilune.scenario.build_voyage import Voyage, flying, resting
 from perilune.scenario.bus import BusRows, bus_history
 from perilune.scenario.programs import Programs, lander, settled
 from perilune.scenario.schema import MissionFile, OrbiterFile
+from perilune.scenario.ticks import Ticks, recorded
 from perilune.sim import fly as sim
-from perilune.sim.channels import all_channels
 from perilune.sim.coast import Orbit
 from perilune.sim.cruise import Cruise, cruise, placed
 from perilune.sim.mission import FALL_S, MissionState, Phase, PhaseKind
@@ -68,8 +68,9 @@ class UnheardError(DeskError):
 class Journey:
     """A voyage under way, one lander: where it is, and what it has burnt so far."""
 
-    def __init__(self, voyage: Voyage, fleet: sim.Fleet, programs: Programs):
+    def __init__(self, voyage: Voyage, fleet: sim.Fleet, programs: Programs, ticks: Ticks | None = None):
         self.voyage, self.fleet, self.programs = voyage, fleet, programs
+        self.ticks = ticks or recorded(programs)
         self.file: MissionFile = voyage.plan.file
         _, self.cruising, self.settings = flying(self.file)
         self.tick_s = float(voyage.plan.mission.tick_s)
@@ -196,15 +197,16 @@ class Journey:
 
     def _awake(self, name: str, orders: FlightOrders | None, longest_s: float, burns: int = 0) -> Iterator[sim.Chunk]:
         """Powered: until the burns are made and some time has passed, until the lander is down, or at the longest. No orders: nothing is sent."""
-        first, programs = self.tick, self.programs
+        first = self.tick
         end = first + math.ceil(longest_s / self.tick_s / sim.CHUNK_TICKS) * sim.CHUNK_TICKS
         phase = Phase(name, PhaseKind.POWERED, first, end, orders is not None)
         self._wake(orders)
         while self.tick < end and not self.over() and not (burns and self._lingered(burns)):
             begun = self.tick
-            self.states, record = programs(sim.fly_chunk, self.fleet, self.states, jnp.asarray(begun), all_channels)
+            self.states, record = self.ticks(self.fleet, self.states, begun)
             self.tick += sim.CHUNK_TICKS
             yield sim.Chunk(self.states, record, begun, phase)
+        self.states = settled(self.states)
 
     def _wake(self, orders: FlightOrders | None) -> None:
         """Flight software goes on from the state vector of now, if a station hears the lander, else from that of the last contact: what it
