@@ -107,6 +107,7 @@ def test_a_time_to_land_that_ends_before_it_begins_is_refused():
         plan_mission(order(down=turned), *FIELDS)
 
 
+@pytest.mark.long
 def test_an_engine_too_weak_to_stop_is_refused_with_how_long_it_would_burn():
     # 150 N still get there, in three hours of burning.
     with pytest.raises(CorrectionError, match=r"the insertion does not converge; .*it burns about \d\d,\d\d\d s: use a stronger engine"):

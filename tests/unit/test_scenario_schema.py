@@ -345,9 +345,9 @@ def test_a_file_as_it_flew_differs_by_its_published_cause_only():
 
 
 def test_a_draw_stays_within_the_bounds_of_what_is_open_and_is_the_same_again():
-    draws = [drawn(load("hakuto-r-m1"), number) for number in range(20)]
+    draws = [drawn(load("hakuto-r-m1"), number) for number in range(8)]
     limits_m = [float(draw.flight_software.gates.altimeter.limit_m) for draw in draws]
-    assert min(limits_m) >= 1000.0 and max(limits_m) <= 3000.0 and len(set(limits_m)) == 20
+    assert min(limits_m) >= 1000.0 and max(limits_m) <= 3000.0 and len(set(limits_m)) == 8
     assert all(float(draw.flight_software.gates.altimeter.sigmas) == 1000.0 for draw in draws)  # ours, not open
     assert drawn(load("hakuto-r-m1"), 3).model_dump() == draws[3].model_dump()
 
